@@ -1,0 +1,106 @@
+"""What the sweeps ask of a model: read a tile of bases, hand a fixed-size state to the next tile."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import jvp, vmap
+
+OutputLayer = Literal["logprobs", "logits", "hidden"]
+
+# A nest of tuples of tensors whose size does not depend on how much was read.
+State = Any
+
+X_COLUMNS = 5
+"""Columns of a model's input x: A, C, G, T and an indicator of N, along which no direction ever points."""
+
+
+# torch.func.vmap: tangents get a leading K, the primal, which all directions share, does not.
+_TANGENTS_ONLY: Any = (0, None)
+
+
+class BaseIds(NamedTuple):
+    """Rows of a token model's embedding that stand for the bases; ``n`` is None where the vocabulary has no N."""
+
+    a: int
+    c: int
+    g: int
+    t: int
+    n: int | None
+
+
+class TileDual(NamedTuple):
+    """A tile's output and the state after it, each with its tangents along K directions."""
+
+    y: Tensor
+    y_dot: Tensor
+    state: State
+    state_dot: State
+
+
+class StreamingModel(nn.Module, ABC):
+    """A causal model that reads x (T, 5) tile by tile; between tiles only its state passes.
+
+    A new family implements ``initial_state`` and ``forward`` in differentiable torch and is exact from the first day:
+    ``jvp`` comes from ``torch.func``. A family that knows its analytic form overrides ``jvp``.
+    """
+
+    lookahead: int = 0
+    """How many of the first inputs the initial state is a function of."""
+
+    output: OutputLayer
+    """Which output ``forward`` returns."""
+
+    reads_n: bool = True
+    """Whether the model has an input for N."""
+
+    @abstractmethod
+    def initial_state(self, first: Tensor) -> State:
+        """Return the state before the first base, a function of the first min(L, lookahead) inputs (., 5)."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one tile x (T, 5); return its output y (T, channels of the output) and the state after it."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights, and so of states and outputs."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def initial_jvp(self, first: Tensor, first_dot: Tensor) -> tuple[State, State]:
+        """Return the initial state and its tangents along first_dot (K, ., 5)."""
+
+        def along(dot: Tensor) -> tuple[State, State]:
+            state, state_dot = jvp(self.initial_state, (first,), (dot,))  # type: ignore[misc]
+            return state_dot, state
+
+        state_dot, state = vmap(along, out_dims=_TANGENTS_ONLY)(first_dot)
+        return state, state_dot
+
+    def jvp(self, x: Tensor, x_dot: Tensor, state: State, state_dot: State) -> TileDual:
+        """Return a tile's output, the state after it, and the tangents of both along K directions.
+
+        Args:
+            x: the tile's input, (T, 5).
+            x_dot: K directions in it, (K, T, 5).
+            state: the state before the tile.
+            state_dot: its K tangents: the same nest, each tensor with a leading K.
+
+        Returns:
+            y (T, C), y_dot (K, T, C), the state after the tile and its K tangents.
+
+        Source: forward-mode differentiation by ``torch.func``, which knows nothing of the model.
+        """
+
+        def along(dots: tuple[Tensor, State]) -> tuple[tuple[Tensor, State], tuple[Tensor, State]]:
+            primal, tangent = jvp(self.forward, (x, state), dots)  # type: ignore[misc]
+            return tangent, primal
+
+        (y_dot, after_dot), (y, after) = vmap(along, out_dims=_TANGENTS_ONLY)((x_dot, state_dot))
+        return TileDual(y, y_dot, after, after_dot)

@@ -1,0 +1,13 @@
+"""The errors that a user can mend. Only the command line turns them into a line and an exit code."""
+
+
+class PgfError(Exception):
+    """Something that the user can mend; the message is one line: what happened, where, and what to do."""
+
+    def __str__(self) -> str:
+        # KeyError and its kin print the repr of their argument; ours are sentences.
+        return str(self.args[0]) if self.args else ""
+
+
+class UsageError(PgfError, ValueError):
+    """The options contradict each other or cannot be read; exit code 2."""

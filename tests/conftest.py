@@ -1,0 +1,55 @@
+"""Fixtures that every room's tests share: small models and short sequences, made anew from fixed seeds."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM, OutputLayer
+from pgf_cli.core.threads import available_threads, set_threads
+
+BASE_IDS = BaseIds(3, 1, 2, 0, 5)
+"""Not in the order A, C, G, T, so that a mix-up of ids shows."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def worker_threads() -> None:
+    set_threads(available_threads())
+
+
+def random_mamba(output: OutputLayer = "logprobs", **sizes: int | bool) -> MambaLM:
+    """A float64 Mamba whose every tensor is random, so that no term of a derivative is multiplied by 0 or 1."""
+    defaults = {"channels": 12, "layers": 3, "inner": 22, "state": 5, "conv": 4, "dt_rank": 3, "vocab": 8}
+    config = MambaConfig(**(defaults | sizes))  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(7)
+    model = MambaLM(config, BASE_IDS, output).to(torch.float64).requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.3)
+        if "norm" in name:
+            parameter.add_(1.0)
+    return model
+
+
+@pytest.fixture
+def toy_mamba() -> MambaLM:
+    return random_mamba()
+
+
+@pytest.fixture
+def make_mamba() -> Callable[..., MambaLM]:
+    return random_mamba
+
+
+@pytest.fixture
+def dna() -> Callable[[int], NDArray[np.uint8]]:
+    """Random base codes of a given length, with a run of N in the middle when there is room."""
+
+    def sequence(length: int, n_run: int = 0) -> NDArray[np.uint8]:
+        codes = np.random.default_rng(length).integers(0, 4, length, dtype=np.uint8)
+        middle = length // 2
+        codes[middle : middle + n_run] = 4
+        return codes
+
+    return sequence
