@@ -1,0 +1,41 @@
+"""Sequence input: FASTA files, their alphabet, and the regions of them that a run reads."""
+
+from pgf_cli.genome.alphabet import LETTERS, N_CODE, BaseCounts, count, decode, encode
+from pgf_cli.genome.bed import RequestedRegion, read_bed
+from pgf_cli.genome.errors import (
+    BedError,
+    ContigNotFoundError,
+    FastaAccessError,
+    FastaError,
+    GenomeError,
+    LetterError,
+    RegionError,
+)
+from pgf_cli.genome.fasta import Genome, Record
+from pgf_cli.genome.regions import Region, parse_region
+from pgf_cli.genome.selection import Selection, Sweep, select
+
+__all__ = [
+    "Genome",
+    "Record",
+    "LETTERS",
+    "N_CODE",
+    "BaseCounts",
+    "encode",
+    "decode",
+    "count",
+    "Region",
+    "parse_region",
+    "RequestedRegion",
+    "read_bed",
+    "Selection",
+    "Sweep",
+    "select",
+    "GenomeError",
+    "FastaAccessError",
+    "FastaError",
+    "LetterError",
+    "ContigNotFoundError",
+    "RegionError",
+    "BedError",
+]

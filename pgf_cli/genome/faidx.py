@@ -1,0 +1,127 @@
+"""Where each FASTA record lies: one pass over the text, in memory that no line length can raise.
+
+pyfaidx reads by such an index but builds it a whole line at a time, so a chromosome on a single line would be held
+in memory several times over; it also lets a last line pass that is longer than the others, and then reads it wrong.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pgf_cli.genome.errors import FastaError
+
+_PIECE = 1 << 20
+_LINE_END = re.compile(rb"\r?\n\Z")
+
+
+class FaiRow(NamedTuple):
+    """One line of a `.fai` file: lengths in bases or bytes, the offset in uncompressed bytes from the file's start.
+
+    Source: faidx(5) of samtools.
+    """
+
+    name: str
+    length: int
+    offset: int
+    line_bases: int
+    line_bytes: int
+
+
+class _Line(NamedTuple):
+    number: int
+    end: int
+    head: bytes
+    width: int
+    size: int
+
+
+class _Layout:
+    """Line lengths of the record being read: all alike, but for a shorter last one and blank lines after it."""
+
+    def __init__(self, name: str, header: _Line) -> None:
+        self.name, self.header = name, header
+        self.length = self.line_bases = self.line_bytes = 0
+        self.ended = False
+
+    def add(self, line: _Line) -> bool:
+        """Take the record's next line; False if a record with this line cannot be read by position."""
+        if line.width and (self.ended or (self.line_bases and line.width > self.line_bases)):
+            return False
+        if line.width and not self.line_bases:
+            self.line_bases, self.line_bytes = line.width, line.size
+        self.ended = (line.width, line.size) != (self.line_bases, self.line_bytes)
+        self.length += line.width
+        return True
+
+    def row(self) -> FaiRow:
+        return FaiRow(self.name, self.length, self.header.end, self.line_bases, self.line_bytes)
+
+
+def scan(text: BinaryIO, path: Path) -> list[FaiRow]:
+    """Find every record of a FASTA.
+
+    Args:
+        text: the uncompressed file, from its first byte.
+        path: its name, for errors.
+
+    Returns:
+        One row per record in file order; the name is the header's first word.
+
+    Raises:
+        FastaError: no record, text before the first header, a header without a name, a name used twice, or lines
+            of different lengths within a record; says the line.
+    """
+    records: list[_Layout] = []
+    headers: dict[str, int] = {}
+    for line in _lines(text):
+        if line.head.startswith(b">"):
+            name = _name(line, path)
+            if name in headers:
+                raise FastaError(
+                    f"{path} has two records named {name!r}, in lines {headers[name]:,} and {line.number:,}; "
+                    "rename or remove one (seqkit rename, seqkit rmdup)"
+                )
+            headers[name] = line.number
+            records.append(_Layout(name, line))
+        elif records:
+            if not records[-1].add(line):
+                raise FastaError(
+                    f"{path}, line {line.number:,}: lines of record {records[-1].name!r} differ in length, so bases "
+                    f"cannot be looked up by position; re-wrap it: seqkit seq -w 60 {path.name} > rewrapped.fa"
+                )
+        elif line.width and not line.head.startswith(b";"):
+            raise FastaError(
+                f"{path} is not FASTA: line {line.number:,} comes before any '>' header; give a FASTA file"
+            )
+    if not records:
+        raise FastaError(f"{path} is not FASTA: it has no '>' header line; give a FASTA file")
+    return [record.row() for record in records]
+
+
+def _lines(text: BinaryIO) -> Iterator[_Line]:
+    """Read lines piece by piece; `head` is at most the first piece, `width` leaves out the line end."""
+    number = end = 0
+    while piece := text.readline(_PIECE):
+        head, size, tail = piece, len(piece), piece[-2:]
+        while not piece.endswith(b"\n") and (piece := text.readline(_PIECE)):
+            size += len(piece)
+            tail = (tail + piece)[-2:]
+        number, end = number + 1, end + size
+        line_end = _LINE_END.search(tail)
+        yield _Line(number, end, head, size - (len(line_end[0]) if line_end else 0), size)
+
+
+def _name(header: _Line, path: Path) -> str:
+    where = f"{path}, line {header.number:,}"
+    if b"\r" in header.head.rstrip(b"\r\n"):
+        raise FastaError(f"{where}: lines end in a bare carriage return (old Mac); convert them: tr '\\r' '\\n'")
+    if header.size == header.width:
+        raise FastaError(f"{where}: the file ends within a header, so it looks cut short; fetch it again")
+    words = header.head[1:].split(maxsplit=1)
+    if not words:
+        raise FastaError(f"{where}: a header without a name; write the record's name after '>'")
+    try:
+        return words[0].decode()
+    except UnicodeDecodeError as error:
+        raise FastaError(f"{where}: the record's name is not UTF-8 text; rename it in plain ASCII") from error

@@ -1,0 +1,99 @@
+"""From what was asked for to what is read and written."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pgf_cli.errors import UsageError
+from pgf_cli.genome.bed import RequestedRegion, judge, read_bed
+from pgf_cli.genome.errors import ContigNotFoundError, RegionError
+from pgf_cli.genome.regions import Region, parse_region
+
+
+class Sweep(NamedTuple):
+    """One pass along a record: reading begins at `start`; `spans`, sorted and disjoint, are what is written."""
+
+    contig: str
+    start: int
+    spans: tuple[Region, ...]
+
+    @property
+    def end(self) -> int:
+        """Where reading ends, 0-based exclusive."""
+        return self.spans[-1].end
+
+
+class Selection(NamedTuple):
+    """Every region asked for, in the order of asking, and the sweeps that serve those kept, in FASTA order."""
+
+    requested: tuple[RequestedRegion, ...]
+    sweeps: tuple[Sweep, ...]
+
+
+def select(
+    genome_lengths: Mapping[str, int],
+    regions: Sequence[str] = (),
+    bed: Path | None = None,
+    chroms: Sequence[str] = (),
+    context: int | None = None,
+) -> Selection:
+    """Settle what to sweep: the union of region strings, a BED file and whole records; every record by default.
+
+    Overlapping and touching regions are merged. A sweep serves all of a record's regions and begins at its first base,
+    so that a base has one value whatever was asked; with `context` each merged region has a sweep of its own.
+
+    Args:
+        genome_lengths: bases per record, in FASTA order.
+        regions: region strings, as for `parse_region`.
+        bed: BED file, as for `read_bed`.
+        chroms: names of whole records.
+        context: bases read before each region at most; None reads from the record's first base.
+
+    Raises:
+        ContigNotFoundError, RegionError, BedError: what was asked for cannot be read, or none of it can be kept.
+        UsageError: `context` is negative.
+    """
+    if context is not None and context < 0:
+        raise UsageError(f"a context of {context} bases cannot be read; give 0 or more")
+    requested = [judge(parse_region(text, genome_lengths), ".", genome_lengths) for text in regions]
+    if bed is not None:
+        requested += read_bed(bed, genome_lengths)
+    nothing_named = not regions and bed is None and not chroms
+    requested += [_whole(name, genome_lengths) for name in (genome_lengths if nothing_named else chroms)]
+    kept = [row.region for row in requested if row.kept]
+    if not kept:
+        raise RegionError(_why_nothing(requested))
+    merged = _merge(kept)
+    sweeps = [sweep for name in genome_lengths if name in merged for sweep in _sweeps(merged[name], context)]
+    return Selection(tuple(requested), tuple(sweeps))
+
+
+def _whole(name: str, lengths: Mapping[str, int]) -> RequestedRegion:
+    if name not in lengths:
+        raise ContigNotFoundError(name, lengths)
+    return judge(Region(name, 0, lengths[name]), ".", lengths)
+
+
+def _merge(regions: Iterable[Region]) -> dict[str, list[Region]]:
+    merged: dict[str, list[Region]] = defaultdict(list)
+    for region in sorted(regions):
+        spans = merged[region.contig]
+        if spans and region.start <= spans[-1].end:
+            spans[-1] = spans[-1]._replace(end=max(spans[-1].end, region.end))
+        else:
+            spans.append(region)
+    return merged
+
+
+def _sweeps(spans: Sequence[Region], context: int | None) -> list[Sweep]:
+    if context is None:
+        return [Sweep(spans[0].contig, 0, tuple(spans))]
+    return [Sweep(span.contig, max(0, span.start - context), (span,)) for span in spans]
+
+
+def _why_nothing(dropped: Sequence[RequestedRegion]) -> str:
+    if not dropped:
+        return "nothing to read: the BED file has no rows; list at least one region"
+    first = "; ".join(f"{row.region}: {row.reason}" for row in dropped[:3])
+    return f"nothing to read, all {len(dropped):,} regions asked for were dropped ({first}); give regions of this FASTA"
