@@ -1,0 +1,29 @@
+"""Files to models: our own format and Hugging Face folders, read as tensors and settings, never as code."""
+
+from pgf_cli.checkpoints.alphabets import parse_alphabet
+from pgf_cli.checkpoints.checkpoint import Checkpoint
+from pgf_cli.checkpoints.errors import (
+    AlphabetError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    MissingTensorError,
+    TensorError,
+    UnsafeCheckpointError,
+    UnsupportedArchitectureError,
+)
+from pgf_cli.checkpoints.reader import read_checkpoint
+from pgf_cli.checkpoints.saving import save_checkpoint
+
+__all__ = [
+    "Checkpoint",
+    "read_checkpoint",
+    "save_checkpoint",
+    "parse_alphabet",
+    "CheckpointError",
+    "CheckpointNotFoundError",
+    "UnsafeCheckpointError",
+    "UnsupportedArchitectureError",
+    "TensorError",
+    "MissingTensorError",
+    "AlphabetError",
+]

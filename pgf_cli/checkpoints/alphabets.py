@@ -1,0 +1,70 @@
+"""Which token stands for which base: what the user says, or what a checkpoint's own settings say."""
+
+import re
+from collections.abc import Mapping
+
+from pgf_cli.checkpoints.errors import AlphabetError
+from pgf_cli.core.models.protocol import BaseIds
+from pgf_cli.errors import PgfError, UsageError
+
+OPTION_EXAMPLE = "--alphabet A=7,C=8,G=9,T=10,N=11"
+
+_BASES = ("A", "C", "G", "T")
+_LETTERS = (*_BASES, "N")
+_PAIR = re.compile(r"\s*([A-Za-z])\s*=\s*(\d{1,9})\s*", re.ASCII)
+
+
+def parse_alphabet(text: str, vocab: int) -> BaseIds:
+    """Read the option ``--alphabet``.
+
+    Args:
+        text: pairs of letter and token id in any order, such as ``A=7,C=8,G=9,T=10,N=11``; N may be left out.
+        vocab: rows of the model's embedding.
+
+    Raises:
+        UsageError: a pair cannot be read, a letter is unknown or given twice, a base is missing, two letters share a
+            token, or a token is not in the vocabulary.
+    """
+    ids: dict[str, int] = {}
+    for pair in text.split(","):
+        match = _PAIR.fullmatch(pair)
+        if match is None:
+            raise UsageError(f"--alphabet: cannot read {pair.strip()!r}; write letter=id pairs: {OPTION_EXAMPLE}.")
+        letter = match[1].upper()
+        if letter in ids:
+            raise UsageError(f"--alphabet gives {letter} twice; give each of A, C, G, T and N once.")
+        ids[letter] = int(match[2])
+    return _checked(ids, vocab, "--alphabet", UsageError)
+
+
+def alphabet_of_config(value: object, vocab: int, where: str) -> BaseIds:
+    """Read the ``alphabet`` of a settings file, such as ``{"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}``; N is optional.
+
+    Raises:
+        AlphabetError: as ``parse_alphabet``, for a file.
+    """
+    where = f"{where}: alphabet"
+    if not isinstance(value, Mapping):
+        raise AlphabetError(f'{where} is {value!r:.80}; it must be an object such as {{"A": 0, "C": 1, ...}}.')
+    return _checked(value, vocab, where, AlphabetError)
+
+
+def base_ids_of(ids: Mapping[str, object], vocab: int, where: str) -> BaseIds:
+    """Check the token ids of A, C, G, T and perhaps N, found in a file ``where``; AlphabetError if they cannot be."""
+    return _checked(ids, vocab, where, AlphabetError)
+
+
+def _checked(ids: Mapping[str, object], vocab: int, where: str, failure: type[PgfError]) -> BaseIds:
+    if unknown := [letter for letter in ids if letter not in _LETTERS]:
+        raise failure(f"{where} names {unknown[0]!r}; the letters are A, C, G, T and, optionally, N.")
+    if missing := [base for base in _BASES if base not in ids]:
+        raise failure(f"{where} has no token for {', '.join(missing)}; A, C, G and T all need one: {OPTION_EXAMPLE}.")
+    letter_of: dict[int, str] = {}
+    for letter, row in ids.items():
+        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < vocab:
+            raise failure(f"{where} gives {letter} the token {row!r:.40}; this model's tokens are 0 to {vocab - 1}.")
+        if row in letter_of:
+            raise failure(f"{where} gives {letter_of[row]} and {letter} the same token {row}; each needs its own.")
+        letter_of[row] = letter
+    row_of = {letter: row for row, letter in letter_of.items()}
+    return BaseIds(row_of["A"], row_of["C"], row_of["G"], row_of["T"], row_of.get("N"))

@@ -1,0 +1,78 @@
+"""Writing our own format: a file appears whole or not at all, and the same model gives the same bytes."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import CheckpointError
+from pgf_cli.checkpoints.mamba import ARCHITECTURE
+from pgf_cli.core.models import BaseIds, MambaConfig
+
+
+def save_checkpoint(
+    path: Path, config: MambaConfig, tensors: Mapping[str, Tensor], base_ids: BaseIds, note: str | None = None
+) -> None:
+    """Write a checkpoint in our own format (see ``own_format``), replacing a file of that name.
+
+    Args:
+        path: ends in ``.pt`` or ``.safetensors``, which says how it is written.
+        config: the model's sizes.
+        tensors: by the names of ``MambaLM.state_dict()``.
+        base_ids: token ids of the bases.
+        note: what the file should say of itself wherever its results are shown.
+
+    Raises:
+        CheckpointError: another suffix, or the file cannot be written.
+    """
+    write = {".pt": _write_pickle, ".safetensors": _write_safetensors}.get(path.suffix)
+    if write is None:
+        raise CheckpointError(f"{path}: a checkpoint's name must end in .pt or .safetensors.")
+    settings = _settings(config, base_ids, note)
+    # A view would drag its whole storage into the file.
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(part, settings, weights)
+        part.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror}; choose a folder that can be.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _settings(config: MambaConfig, base_ids: BaseIds, note: str | None) -> dict[str, Any]:
+    alphabet = {letter.upper(): row for letter, row in base_ids._asdict().items() if row is not None}
+    return {**asdict(config), "alphabet": alphabet, **({} if note is None else {"note": note})}
+
+
+def _write_pickle(path: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    # Through a handle: given a path, torch writes its name into the file.
+    with path.open("wb") as file:
+        torch.save({"architecture": ARCHITECTURE, "config": settings, "state_dict": weights}, file)
+
+
+def _write_safetensors(path: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    data = safetensors.torch.save(weights, {"architecture": ARCHITECTURE, "config": json.dumps(settings)})
+    path.write_bytes(_sorted_header(data))
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """Rewrite a safetensors header with its metadata in order: the library writes them in a random one.
+
+    Source: the safetensors format: 8 bytes of little-endian header length, a JSON header padded with spaces, the data.
+    """
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    ordered = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+    text = json.dumps(ordered, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
