@@ -1,0 +1,138 @@
+"""bigWig: the binary track that genome browsers read by region and at any zoom."""
+
+import importlib.util
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgf_cli.errors import PgfError
+from pgf_cli.tracks.rows import RowBuffer, ScoredRows
+from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.tile import ScoredTile
+
+_LONGEST_RECORD = 2**32 - 1
+# One leaf of figwig's chromosome tree; readers scan a leaf but search a larger tree by name.
+_SEARCHED_FROM = 0x7FFF
+# A gap up to this long inside a block is carried as NaN; a longer one starts another window.
+_LONGEST_CARRIED_GAP = 16
+
+
+class MissingBigWigError(PgfError, ImportError):
+    """The optional library that writes bigWig is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "bigWig output needs figwig, which is not installed: pip install 'pgf-sensitivity[bigwig]', "
+            "or leave out --format bigwig."
+        )
+
+
+class UnwritableBigWigError(PgfError, ValueError):
+    """The records or values do not fit the bigWig format."""
+
+
+def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
+    """See before computing that a bigWig of these records can be written.
+
+    Args:
+        chrom_sizes: name and length in bases of every record, in the FASTA's order.
+
+    Raises:
+        MissingBigWigError: figwig is not installed.
+        UnwritableBigWigError: a record is longer than 2^32 - 1 bases, or there are more than 32,767 records in
+            another order than that of their names, in which readers could not find them.
+    """
+    if importlib.util.find_spec("figwig") is None:
+        raise MissingBigWigError
+    for name, length in chrom_sizes:
+        if length > _LONGEST_RECORD:
+            raise UnwritableBigWigError(
+                f"record {name} has {length:,} bases, bigWig ends at {_LONGEST_RECORD:,}; use --format bedgraph."
+            )
+    names = [name.encode() for name, _ in chrom_sizes]
+    if len(names) > _SEARCHED_FROM and names != sorted(names):
+        raise UnwritableBigWigError(
+            f"a bigWig of more than {_SEARCHED_FROM:,} records needs them sorted by name and this FASTA has "
+            f"{len(names):,} in another order; sort the FASTA (seqkit sort) or use --format bedgraph."
+        )
+
+
+class BigWigWriter:
+    """Writes one track as bigWig: float32, fixedStep sections (bedGraph ones where a value repeats), zoom levels.
+
+    Zero is a value like any other; bases without a score are absent. Memory does not grow with the record. The bytes
+    depend on the values alone: not on tiles, threads, or which compression libraries are installed.
+    Source: Kent et al. 2010, "BigWig and BigBed", and its supplement.
+
+    Args:
+        path: the file to create.
+        track: which of the tiles' tracks to write.
+        chrom_sizes: name and length in bases of every record, in the order in which tiles come.
+
+    Raises:
+        MissingBigWigError, UnwritableBigWigError: as `check_bigwig`.
+        WriteError: the file cannot be created.
+    """
+
+    def __init__(self, path: Path, track: str, chrom_sizes: Sequence[tuple[str, int]]) -> None:
+        check_bigwig(chrom_sizes)
+        import figwig  # noqa: PLC0415 - an optional extra, imported when used
+
+        self._path = path
+        self._track = track
+        self._buffer = RowBuffer([track], self._write_rows)
+        # The format has no record of length 0; such a record has no bases to write either.
+        sizes = [(name, length) for name, length in chrom_sizes if length]
+        with writing(path):
+            self._file: Any = figwig.BigWigWriter(path, sizes, engine="zlib", n_jobs=1)
+
+    def write(self, tile: ScoredTile) -> None:
+        """Add a tile; see TrackWriter.
+
+        Raises:
+            UnwritableBigWigError: a float64 value is too large for float32.
+        """
+        self._buffer.add(tile)
+
+    def close(self) -> None:
+        """Complete the file with its index and zoom levels; see TrackWriter."""
+        self._buffer.flush()
+        with writing(self._path):
+            self._file.close()
+
+    def discard(self) -> None:
+        """Let go of the file; without its header no reader takes it for a bigWig."""
+        # figwig abandons a file only by leaving its context with an error.
+        self._file.__exit__(InterruptedError, None, None)
+
+    def _write_rows(self, rows: ScoredRows) -> None:
+        values = self._as_float32(rows)
+        for part in _windows(rows.starts):
+            first = int(rows.starts[part.start])
+            window = np.full(int(rows.starts[part.stop - 1]) + 1 - first, np.nan, dtype=np.float32)
+            window[rows.starts[part] - first] = values[part]
+            with writing(self._path):
+                self._file.write(rows.contig, [first], window[None, :], missing=np.nan)
+
+    def _as_float32(self, rows: ScoredRows) -> NDArray[np.float32]:
+        values = rows.values[self._track]
+        too_large = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
+        if len(too_large):
+            worst = too_large[0]
+            raise UnwritableBigWigError(
+                f"the {self._track} at {rows.contig}:{rows.starts[worst] + 1} is {values[worst]}, beyond the float32 "
+                "that bigWig stores; use --format bedgraph."
+            )
+        return values.astype(np.float32)
+
+
+def _windows(starts: NDArray[np.int64]) -> Iterator[slice]:
+    """Cut increasing starts (n,) where a gap is too long to be carried."""
+    cuts = np.flatnonzero(np.diff(starts) > _LONGEST_CARRIED_GAP) + 1
+    edges = [0, *cuts.tolist(), len(starts)]
+    for first, last in itertools.pairwise(edges):
+        yield slice(first, last)

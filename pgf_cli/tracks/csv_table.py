@@ -1,0 +1,57 @@
+"""CSV: all tracks of a run side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from pgf_cli.tracks.rows import RowBuffer, ScoredRows
+from pgf_cli.tracks.textfile import TextFile, repeated
+from pgf_cli.tracks.tile import ScoredTile
+
+_LETTERS = pl.Series(["A", "C", "G", "T"], dtype=pl.Enum(["A", "C", "G", "T"]))
+
+
+class CsvWriter:
+    """Writes `chrom,start,end,base` and one column per track: 0-based half-open, scored bases only, a header line.
+
+    Values are the shortest decimals that read back exactly in the dtype of the tiles. Names with commas or double
+    quotes are quoted as RFC 4180 says; lines end with a line feed alone.
+
+    Args:
+        path: the file to create.
+        tracks: the tracks to write, in the order of their columns.
+
+    Raises:
+        WriteError: the file cannot be created.
+    """
+
+    def __init__(self, path: Path, tracks: Sequence[str]) -> None:
+        self._buffer = RowBuffer(tracks, self._write_rows)
+        self._file = TextFile(path)
+        header = pl.DataFrame([["chrom", "start", "end", "base", *tracks]], orient="row")
+        self._file.write_frame(header, separator=",", quotes="necessary")
+
+    def write(self, tile: ScoredTile) -> None:
+        """Add a tile; see TrackWriter."""
+        self._buffer.add(tile)
+
+    def close(self) -> None:
+        """Complete the file; see TrackWriter."""
+        self._buffer.flush()
+        self._file.close()
+
+    def discard(self) -> None:
+        """Let go of the unfinished file."""
+        self._file.discard()
+
+    def _write_rows(self, rows: ScoredRows) -> None:
+        columns = [
+            repeated(rows.contig, len(rows.starts)),
+            pl.Series(rows.starts),
+            pl.Series(rows.starts + 1),
+            _LETTERS.gather(rows.bases),
+            *(pl.Series(values) for values in rows.values.values()),
+        ]
+        frame = pl.DataFrame([column.alias(str(place)) for place, column in enumerate(columns)])
+        self._file.write_frame(frame, separator=",", quotes="necessary")

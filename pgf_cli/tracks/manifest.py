@@ -1,0 +1,190 @@
+"""``PREFIX.run.json``: the record of a run, from which its report can be printed again."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from pgf_cli.errors import PgfError
+
+MANIFEST_SUFFIX = ".run.json"
+SCHEMA = 1
+
+
+class ManifestError(PgfError, ValueError):
+    """A manifest that is missing, damaged or not ours."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting's value and where it came from: command line, environment, configuration file or default."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file that a run read or wrote; outputs are named relative to the manifest's folder."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """The checkpoint that was run."""
+
+    path: str
+    layout: str
+    architecture: str
+    sizes: dict[str, int | float | bool]
+    parameters: int
+    alphabet: dict[str, int]
+    alphabet_source: str
+    output_layer: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class TrackEntry:
+    """What a track's number is."""
+
+    name: str
+    quantity: str
+    unit: str
+    sign: str
+
+
+@dataclass(frozen=True)
+class TrackSummary:
+    """One track over one record's scored bases; None where there are none."""
+
+    median: float | None
+    mad: float | None
+    minimum: float | None
+    maximum: float | None
+    maximum_position: int | None
+    """0-based."""
+    bins: list[float | None]
+    """Maximum in equal parts of the written stretch, for a sparkline."""
+
+
+@dataclass(frozen=True)
+class RecordEntry:
+    """One record of the FASTA as it was swept; counts are over what was written."""
+
+    name: str
+    length: int
+    read: int
+    """Bases that the model read, upstream context included."""
+    written_from: int
+    """0-based."""
+    written_to: int
+    scored: int
+    n: int
+    soft_masked: int
+    iupac: int
+    tracks: dict[str, TrackSummary]
+    seconds: float
+    bases_per_second: float
+    peak_memory_bytes: int
+    """Peak of the whole process so far."""
+
+
+@dataclass(frozen=True)
+class CheckEntry:
+    """One line of the certificate of exactness."""
+
+    name: str
+    detail: str
+    error: float
+    threshold: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class CertificateEntry:
+    """The certificate of exactness on this run's own model and sequence."""
+
+    probe: str
+    """Where the probe was taken."""
+    probe_bases: int
+    checks: list[CheckEntry]
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a run was, did and found."""
+
+    schema: int
+    version: str
+    command: list[str]
+    started: str
+    """ISO 8601, UTC."""
+    seconds: float
+    mode: str
+    direction: str
+    device: str
+    threads: int
+    settings: dict[str, Setting]
+    model: ModelEntry
+    tracks: list[TrackEntry]
+    records: list[RecordEntry]
+    dropped: int
+    """Requested regions or records that were dropped; PREFIX.regions.tsv says why."""
+    certificate: CertificateEntry
+    inputs: list[FileEntry]
+    outputs: list[FileEntry]
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return the manifest as JSON."""
+    return json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest back.
+
+    Raises:
+        ManifestError: there is no such file, or it is not a manifest of this version.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ManifestError(
+            f"cannot read the manifest {path}: {reason}; name the prefix or any file of a run"
+        ) from error
+    try:
+        return TypeAdapter(Manifest).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise ManifestError(
+            f"{path} is not a run manifest that this version reads ({where}: {first['msg']}); run again to make one"
+        ) from error
+
+
+def find_manifest(prefix_or_file: Path) -> Path:
+    """Return the manifest of the run that a prefix or any of the run's files belongs to.
+
+    Raises:
+        ManifestError: no manifest stands beside it.
+    """
+    name = prefix_or_file.name
+    stems = [name] + [name[:dot] for dot in range(len(name) - 1, 0, -1) if name[dot] == "."]
+    if name.endswith(MANIFEST_SUFFIX):
+        stems.insert(0, name.removesuffix(MANIFEST_SUFFIX))
+    for stem in stems:
+        candidate = prefix_or_file.with_name(stem + MANIFEST_SUFFIX)
+        if candidate.is_file():
+            return candidate
+    raise ManifestError(
+        f"no run found at {prefix_or_file}: there is no {prefix_or_file}{MANIFEST_SUFFIX}; "
+        "name the prefix or any file of a run"
+    )

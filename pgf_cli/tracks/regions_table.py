@@ -1,0 +1,43 @@
+"""`PREFIX.regions.tsv`: what was asked for and what became of it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from pgf_cli.tracks.tables import write_tsv
+
+
+class RegionRow(NamedTuple):
+    """A region or record that was asked for; the fields and their order are the table's columns.
+
+    Attributes:
+        chrom, start, end: the region, 0-based half-open.
+        name: its name in the BED file; None without one.
+        status: whether it was written.
+        reason: why it was dropped; None where it was kept.
+        bases_scored, n: bases with a score, and bases without one because they read as N.
+        soft_masked: bases in lower case, which are scored like the others.
+        iupac: bases that read as N because an ambiguity code stands there.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    name: str | None
+    status: Literal["kept", "dropped"]
+    reason: str | None
+    bases_scored: int
+    n: int
+    soft_masked: int
+    iupac: int
+
+
+def write_regions_table(path: Path, rows: Iterable[RegionRow]) -> None:
+    """Write one line per row under a header, tab separated; NA for what does not apply.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    write_tsv(path, pd.DataFrame(list(rows), columns=list(RegionRow._fields), dtype=object))
