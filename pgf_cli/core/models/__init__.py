@@ -1,6 +1,7 @@
 """Streaming models: one file per family."""
 
+from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.mamba import MambaConfig, MambaLM
-from pgf_cli.core.models.protocol import BaseIds, OutputLayer, StreamingModel
+from pgf_cli.core.models.protocol import BaseIds, StreamingModel
 
 __all__ = ["BaseIds", "MambaConfig", "MambaLM", "OutputLayer", "StreamingModel"]

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgf_cli.core.models.protocol import BaseIds, OutputLayer, StreamingModel, TileDual
+from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.protocol import BaseIds, StreamingModel, TileDual
 from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
 from pgf_cli.core.ops.activations import silu_jvp, softplus_jvp
 from pgf_cli.core.ops.linear import affine_jvp, linear

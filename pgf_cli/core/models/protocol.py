@@ -1,13 +1,13 @@
 """What the sweeps ask of a model: read a tile of bases, hand a fixed-size state to the next tile."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
-OutputLayer = Literal["logprobs", "logits", "hidden"]
+from pgf_cli.core.choices import OutputLayer
 
 # A nest of tuples of tensors whose size does not depend on how much was read.
 State = Any

@@ -1,0 +1,55 @@
+"""``pgf-sensitivity``: the commands and what they share."""
+
+import signal
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pgf_cli import __version__
+from pgf_cli.cli import demo, report, run
+from pgf_cli.cli.exits import Commands
+
+app = typer.Typer(
+    name="pgf-sensitivity",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command()(run.run)
+app.command()(report.report)
+app.command()(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pgf-sensitivity {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Exact per-base sensitivity tracks of DNA language models on whole chromosomes, in fixed memory.
+
+    FASTA and checkpoint in; tracks (bedGraph, CSV, bigWig), hits and a certificate of exactness out.
+
+    Exit codes: 0 done; 1 failed, with one line that says why; 2 wrong usage; 130 interrupted.
+    """
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line."""
+    # A job scheduler's TERM cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()

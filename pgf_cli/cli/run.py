@@ -1,0 +1,299 @@
+"""``pgf-sensitivity run``: the main job."""
+
+import enum
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from pgf_cli.cli.config import load_config, setting_sources
+from pgf_cli.cli.exits import VERBOSE
+from pgf_cli.core.choices import Dtype, OutputLayer
+from pgf_cli.settings import Format, RunSettings
+
+if TYPE_CHECKING:
+    from pgf_cli.pipeline import Progress, RunPlan
+
+FormatName = enum.StrEnum("FormatName", list(get_args(Format)))  # type: ignore[misc]
+"""The formats as typer wants a repeatable choice."""
+
+INPUT, WHERE, WHAT, OUTPUT, MACHINE = "Input", "Where", "What is computed", "Output", "Machine"
+
+
+def _be_verbose(ctx: typer.Context, wanted: bool) -> bool:
+    ctx.meta[VERBOSE] = wanted
+    return wanted
+
+
+def run(
+    ctx: typer.Context,
+    fasta: Annotated[Path, typer.Argument(help="FASTA, plain or bgzip-compressed.", show_default=False)],
+    model: Annotated[
+        Path,
+        typer.Option(
+            "-m",
+            "--model",
+            envvar="PGF_MODEL",
+            rich_help_panel=INPUT,
+            show_default=False,
+            help="Checkpoint: .pt or .safetensors of this tool, or a Hugging Face Mamba folder.",
+        ),
+    ],
+    alphabet: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PGF_ALPHABET",
+            rich_help_panel=INPUT,
+            metavar="A=7,C=8,G=9,T=10,N=11",
+            help="Token ids of the bases; default: from the checkpoint.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=load_config,
+            is_eager=True,
+            rich_help_panel=INPUT,
+            metavar="TOML",
+            help="Option values by long name; the command line and PGF_* environment variables beat it.",
+        ),
+    ] = None,
+    chroms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--chrom",
+            envvar="PGF_CHROM",
+            rich_help_panel=WHERE,
+            metavar="NAME",
+            help="A whole record; repeatable. Default: every record.",
+        ),
+    ] = None,
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            envvar="PGF_REGION",
+            rich_help_panel=WHERE,
+            metavar="CHROM:START-END",
+            help="What is written, 1-based inclusive, commas allowed; repeatable. Reading still starts at the record's "
+            "first base, so a base has the same value whatever was asked.",
+        ),
+    ] = None,
+    bed: Annotated[
+        Path | None,
+        typer.Option(
+            "--regions",
+            envvar="PGF_REGIONS",
+            rich_help_panel=WHERE,
+            metavar="BED",
+            help="Regions from a BED file (0-based half-open), gzipped or not. Overlapping ones are merged.",
+        ),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            envvar="PGF_CONTEXT",
+            rich_help_panel=WHERE,
+            metavar="N",
+            help="Read only N bases upstream of each region; 0: the region as a sequence of its own.",
+        ),
+    ] = None,
+    output_layer: Annotated[
+        OutputLayer | None,
+        typer.Option(
+            envvar="PGF_OUTPUT_LAYER",
+            rich_help_panel=WHAT,
+            help="Which output is differentiated: log p(A), p(C), p(G), p(T) in nats (default with a head), all "
+            "logits, or the hidden state (default without).",
+        ),
+    ] = None,
+    hits: Annotated[
+        int, typer.Option(envvar="PGF_HITS", rich_help_panel=WHAT, metavar="N", help="Hits kept per record.")
+    ] = 20,
+    hit_distance: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_HIT_DISTANCE",
+            rich_help_panel=WHAT,
+            metavar="N",
+            help="A hit is the highest base within N bases on either side.",
+        ),
+    ] = 50,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            envvar="PGF_OUTPUT",
+            rich_help_panel=OUTPUT,
+            metavar="PREFIX",
+            help="What every output's name begins with; DIR/ means DIR/STEM. Default: the FASTA's stem, here.",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[FormatName] | None,
+        typer.Option(
+            "-f",
+            "--format",
+            envvar="PGF_FORMAT",
+            rich_help_panel=OUTPUT,
+            help="Track format; repeatable. Default: bedgraph.",
+        ),
+    ] = None,
+    track_line: Annotated[
+        bool,
+        typer.Option(
+            "--track-line",
+            envvar="PGF_TRACK_LINE",
+            rich_help_panel=OUTPUT,
+            help="Begin bedGraph files with a track line: browsers want it, bedGraphToBigWig rejects it.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", envvar="PGF_FORCE", rich_help_panel=OUTPUT, help="Replace existing outputs.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", rich_help_panel=OUTPUT, help="Check everything, say what would be done, and stop."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print the manifest on stdout, not the report.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", rich_help_panel=OUTPUT, help="No progress and no report; errors only.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            callback=_be_verbose,
+            is_eager=True,
+            rich_help_panel=OUTPUT,
+            help="Show the traceback of an error.",
+        ),
+    ] = False,
+    dtype: Annotated[
+        Dtype, typer.Option(envvar="PGF_DTYPE", rich_help_panel=MACHINE, help="Number format of the computation.")
+    ] = "float32",
+    tile: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_TILE",
+            rich_help_panel=MACHINE,
+            metavar="N",
+            help="Bases per tile: memory grows with it, results differ by rounding only.",
+        ),
+    ] = 512,
+    device: Annotated[
+        str,
+        typer.Option(
+            envvar="PGF_DEVICE",
+            rich_help_panel=MACHINE,
+            metavar="auto|cpu|cuda[:I]",
+            help="auto is the CPU: on a GPU the scan has no kernel yet.",
+        ),
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "-p",
+            "--threads",
+            envvar="PGF_THREADS",
+            rich_help_panel=MACHINE,
+            metavar="N",
+            help="Worker threads; the output does not depend on them. Default: every processor.",
+        ),
+    ] = None,
+) -> None:
+    """Write the exact per-base response of a model along every record of a FASTA.
+
+    The [bold]response[/bold] at a base says how strongly the model's output there reacts to all bases up to it: the
+    2-norm of the derivative along "more of this sequence, less of a uniform one". It is exact, never cut at a tile's
+    edge, and takes the same memory for a plasmid and a chromosome. N has no score.
+
+    Writes PREFIX.response.bedgraph (and .bw, PREFIX.csv), PREFIX.hits.bed, PREFIX.hits.tsv, PREFIX.regions.tsv,
+    PREFIX.chrom.sizes and PREFIX.run.json. Files are 0-based half-open; the report is 1-based. Every option can be set
+    as PGF_OPTION in the environment.
+    """
+    settings = RunSettings(
+        fasta=fasta, model=model, output=output, formats=_formats(formats),
+        track_line=track_line, regions=tuple(regions or ()), bed=bed, chroms=tuple(chroms or ()), context=context,
+        hits=hits, hit_distance=hit_distance, output_layer=output_layer, alphabet=alphabet, tile=tile, device=device,
+        dtype=dtype, threads=threads, force=force,
+    )  # fmt: skip
+    if dry_run:
+        _describe(settings)
+        return
+    manifest = execute(settings, setting_sources(ctx), quiet=quiet)
+    if as_json:
+        typer.echo(manifest.read_text(), nl=False)
+    elif not quiet:
+        show_report(manifest)
+
+
+def _formats(names: list[FormatName] | None) -> tuple[Format, ...]:
+    chosen = dict.fromkeys(name.value for name in names or [])
+    return cast(tuple[Format, ...], tuple(chosen)) or RunSettings.formats
+
+
+def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> Path:
+    """Plan and carry out a run; return the path of its manifest."""
+    from pgf_cli.genome import Genome
+    from pgf_cli.pipeline import Provenance, plan_run
+    from pgf_cli.pipeline import run as carry_out
+
+    with Genome.open(settings.fasta) as genome:
+        plan = plan_run(settings, genome)
+        _warn_of_dropped(plan)
+        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), _progress(quiet=quiet))
+
+
+def show_report(manifest: Path) -> None:
+    """Print the report of a finished run on stdout."""
+    from rich.console import Console
+
+    from pgf_cli.reports import print_report
+
+    on_terminal = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
+    # A piped report keeps its lines whole, whatever the width of the terminal it was started from.
+    print_report(manifest, Console(highlight=False, emoji=False, width=None if on_terminal else 200))
+
+
+def _progress(*, quiet: bool) -> "Progress":
+    from pgf_cli.cli.progress import BarProgress, LineProgress
+    from pgf_cli.pipeline import SilentProgress
+
+    if quiet:
+        return SilentProgress()
+    return BarProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def _warn_of_dropped(plan: "RunPlan") -> None:
+    dropped = [row for row in plan.selection.requested if not row.kept]
+    if dropped:
+        first = dropped[0]
+        typer.echo(
+            f"warning: {len(dropped):,} of {len(plan.selection.requested):,} regions are dropped, "
+            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all",
+            err=True,
+        )
+
+
+def _describe(settings: RunSettings) -> None:
+    from pgf_cli.genome import Genome
+    from pgf_cli.pipeline import plan_run
+    from pgf_cli.tracks import check_outputs, readable_bytes
+
+    with Genome.open(settings.fasta) as genome:
+        plan = plan_run(settings, genome)
+        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+    typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
+    for sweep in plan.selection.sweeps:
+        for span in sweep.spans:
+            typer.echo(f"  {span}  reading from {sweep.start + 1:,}")
+    typer.echo(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
+    for path in plan.outputs.values():
+        typer.echo(f"  {path}")

@@ -1,0 +1,6 @@
+"""Names of the choices that users make; free of heavy imports, so that ``--help`` answers at once."""
+
+from typing import Literal
+
+OutputLayer = Literal["logprobs", "logits", "hidden"]
+Dtype = Literal["float32", "float64"]

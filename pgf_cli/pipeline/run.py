@@ -1,0 +1,217 @@
+"""Carry out a plan: sweep every record, write every file, and let none appear until all are complete."""
+
+import hashlib
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pgf_cli import __version__
+from pgf_cli.core.certificate import Certificate, certify
+from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.directions import Contrast
+from pgf_cli.core.threads import available_threads, set_threads
+from pgf_cli.pipeline.plan import TRACK, RunPlan
+from pgf_cli.pipeline.progress import Progress
+from pgf_cli.pipeline.record import RecordResult, score_record
+from pgf_cli.pulses import Hit
+from pgf_cli.tracks import (
+    BedGraphWriter,
+    BigWigWriter,
+    CsvWriter,
+    RegionRow,
+    StagedFiles,
+    TrackLine,
+    TrackWriter,
+    check_outputs,
+    finishing,
+    readable_bytes,
+    write_chrom_sizes,
+    write_hits_bed,
+    write_hits_tsv,
+    write_regions_table,
+)
+from pgf_cli.tracks.manifest import (
+    SCHEMA,
+    CertificateEntry,
+    CheckEntry,
+    FileEntry,
+    Manifest,
+    ModelEntry,
+    Setting,
+    TrackEntry,
+    manifest_text,
+)
+
+UNITS: dict[OutputLayer, str] = {
+    "logprobs": "nats per unit step along the direction",
+    "logits": "logits per unit step along the direction",
+    "hidden": "hidden units per unit step along the direction",
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a run came to be: the command, and where each setting's value came from."""
+
+    command: list[str]
+    sources: Mapping[str, str]
+
+
+def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
+    """Carry out a plan and return the path of its manifest.
+
+    Raises:
+        PgfError: an output exists or cannot be written, or a score is not a number. No file is left behind.
+    """
+    settings, outputs = plan.settings, plan.outputs
+    started, began = datetime.now(UTC), time.perf_counter()
+    check_outputs(outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+    progress.message(
+        f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
+        f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
+    )
+    threads = settings.threads or available_threads()
+    set_threads(threads)
+    certificate = certify(plan.model, plan.probe)
+    with StagedFiles(force=settings.force) as staged:
+        paths = {what: staged.add(path) for what, path in outputs.items()}
+        results = _score(plan, paths, progress)
+        hits = [hit for result in results for hit in result.hits]
+        _write_tables(plan, paths, hits)
+        manifest = Manifest(
+            schema=SCHEMA,
+            version=__version__,
+            command=provenance.command,
+            started=started.isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - began,
+            mode="tangent",
+            direction=Contrast.name,
+            device=str(plan.model.device),
+            threads=threads,
+            settings=_settings(plan, provenance),
+            model=_model_entry(plan),
+            tracks=[_track_entry(plan)],
+            records=[result.entry for result in results],
+            dropped=sum(not row.kept for row in plan.selection.requested),
+            certificate=_certificate_entry(plan, certificate),
+            inputs=_input_entries(plan),
+            outputs=[_file_entry(paths[what], path.name) for what, path in outputs.items() if what != "manifest"],
+        )
+        paths["manifest"].write_text(manifest_text(manifest))
+    return outputs["manifest"]
+
+
+def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list[RecordResult]:
+    writers = _writers(plan, paths)
+    progress.begin(plan.to_read)
+    try:
+        with finishing(writers):
+            by_record = itertools.groupby(plan.selection.sweeps, key=lambda sweep: sweep.contig)
+            return [score_record(plan, list(sweeps), writers, progress) for _, sweeps in by_record]
+    finally:
+        progress.end()
+
+
+def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
+    track_line = None
+    if plan.settings.track_line:
+        entry = _track_entry(plan)
+        track_line = TrackLine(f"{plan.settings.prefix.name} {TRACK}", f"{entry.quantity}; {entry.unit}")
+    writers: list[TrackWriter] = []
+    for track_format in plan.settings.formats:
+        path = paths[track_format]
+        match track_format:
+            case "bedgraph":
+                writers.append(BedGraphWriter(path, TRACK, track_line))
+            case "csv":
+                writers.append(CsvWriter(path, [TRACK]))
+            case "bigwig":
+                writers.append(BigWigWriter(path, TRACK, list(plan.genome.lengths.items())))
+    return writers
+
+
+def _write_tables(plan: RunPlan, paths: Mapping[str, Path], hits: Sequence[Hit]) -> None:
+    write_hits_bed(paths["hits_bed"], hits, plan.genome.names)
+    write_hits_tsv(paths["hits_tsv"], hits)
+    write_chrom_sizes(paths["chrom_sizes"], plan.genome.lengths.items())
+    rows = [
+        RegionRow(
+            *row.region,
+            name=None if row.name == "." else row.name,
+            status="kept" if row.kept else "dropped",
+            reason=row.reason or None,
+            bases_scored=counts.scored,
+            n=counts.n + counts.iupac,
+            soft_masked=counts.soft_masked,
+            iupac=counts.iupac,
+        )
+        for row, counts in zip(plan.selection.requested, plan.counts, strict=True)
+    ]
+    write_regions_table(paths["regions"], rows)
+
+
+def _settings(plan: RunPlan, provenance: Provenance) -> dict[str, Setting]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    return {
+        name: Setting(plain(value), provenance.sources.get(name, "default"))
+        for name, value in asdict(plan.settings).items()
+    }
+
+
+def _model_entry(plan: RunPlan) -> ModelEntry:
+    checkpoint = plan.checkpoint
+    ids = {letter: row for letter, row in zip("ACGTN", checkpoint.base_ids, strict=True) if row is not None}
+    return ModelEntry(
+        path=str(checkpoint.path),
+        layout=checkpoint.layout,
+        architecture=checkpoint.architecture,
+        sizes=asdict(checkpoint.config),
+        parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
+        alphabet=ids,
+        alphabet_source=checkpoint.alphabet_source,
+        output_layer=plan.model.output,
+        note=checkpoint.note,
+    )
+
+
+def _track_entry(plan: RunPlan) -> TrackEntry:
+    output = plan.model.output
+    return TrackEntry(
+        TRACK,
+        f"how strongly the model's {output} at each base react to the {Contrast.name} direction "
+        "(more of this sequence, less of a uniform one) at all bases up to it: the 2-norm of the exact derivative",
+        UNITS[output],
+        "never negative",
+    )
+
+
+def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
+    first = plan.selection.sweeps[0].spans[0]
+    return CertificateEntry(
+        probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
+        probe_bases=certificate.probe_bases,
+        checks=[
+            CheckEntry(check.name, check.detail, check.error, check.threshold, check.passed)
+            for check in certificate.checks
+        ],
+        passed=certificate.passed,
+    )
+
+
+def _input_entries(plan: RunPlan) -> list[FileEntry]:
+    bed = [plan.settings.bed] if plan.settings.bed else []
+    return [_file_entry(path, str(path)) for path in (plan.settings.fasta, *plan.checkpoint.files, *bed)]
+
+
+def _file_entry(path: Path, name: str) -> FileEntry:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(name, path.stat().st_size, digest)

@@ -1,0 +1,157 @@
+"""The terminal report of a finished run, printed from its files alone."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from pgf_cli.pulses import Hit
+from pgf_cli.reports.sparkline import sparkline
+from pgf_cli.tracks import read_hits_tsv, readable_bytes
+from pgf_cli.tracks.manifest import Manifest, RecordEntry, read_manifest
+
+RECORDS_IN_FULL = 20
+HITS_SHOWN = 10
+
+
+def print_report(manifest_path: Path, console: Console) -> None:
+    """Print the report of the run whose manifest this is.
+
+    Raises:
+        PgfError: the manifest or the hits cannot be read.
+    """
+    manifest = read_manifest(manifest_path)
+    files = {Path(entry.path).name: manifest_path.with_name(entry.path) for entry in manifest.outputs}
+    hits = read_hits_tsv(next(path for name, path in files.items() if name.endswith(".hits.tsv")))
+    _print_run(manifest, console)
+    _print_records(manifest, console)
+    _print_hits(manifest, hits, console)
+    _print_certificate(manifest, console)
+    _print_files(manifest, manifest_path, console)
+
+
+def position(chrom: str, start: int) -> str:
+    """Return a 0-based position as browsers take it: 1-based, with thousands commas."""
+    return f"{chrom}:{start + 1:,}"
+
+
+def number(value: float | None) -> str:
+    """Return a value with four significant digits, NA for none."""
+    return "NA" if value is None else f"{value:.4g}"
+
+
+def _print_run(manifest: Manifest, console: Console) -> None:
+    model, settings = manifest.model, manifest.settings
+    _heading(console, f"pgf-sensitivity {manifest.version}: {manifest.mode} sweep of {settings['fasta'].value}")
+    rows = [
+        (
+            "model",
+            f"{model.path} ({model.architecture}, {model.sizes['layers']} layers, width {model.sizes['channels']}, "
+            f"{model.parameters:,} parameters; {settings['dtype'].value} on {manifest.device})",
+        ),
+        ("alphabet", f"{_alphabet(model.alphabet)} (from {model.alphabet_source})"),
+        *([("note", model.note)] if model.note else []),
+        *((track.name, f"{track.quantity}; {track.unit}; {track.sign}") for track in manifest.tracks),
+        ("positions", "1-based here; 0-based half-open in the files"),
+    ]
+    _print_pairs(rows, console)
+
+
+def _print_records(manifest: Manifest, console: Console) -> None:
+    _heading(console, "records")
+    if manifest.dropped:
+        console.print(f"  {manifest.dropped:,} requested regions were dropped; regions.tsv says why", style="yellow")
+    for record in manifest.records[:RECORDS_IN_FULL]:
+        _print_record(record, console)
+    rest = manifest.records[RECORDS_IN_FULL:]
+    if rest:
+        console.print(
+            f"  ... and {len(rest):,} more records: {sum(record.scored for record in rest):,} bases scored, "
+            f"{sum(record.n + record.iupac for record in rest):,} skipped; all of them are in run.json"
+        )
+
+
+def _print_record(record: RecordEntry, console: Console) -> None:
+    whole = (record.written_from, record.written_to) == (0, record.length)
+    where = "" if whole else f", written from {record.written_from + 1:,} to {record.written_to:,}"
+    console.print(
+        f"  [bold]{escape(record.name)}[/bold]  {record.length:,} bases{where}; {record.scored:,} scored, "
+        f"{record.n + record.iupac:,} skipped (N {record.n:,}, IUPAC {record.iupac:,}), "
+        f"{record.soft_masked:,} soft-masked"
+    )
+    for name, track in record.tracks.items():
+        highest = "" if track.maximum_position is None else f" at {position(record.name, track.maximum_position)}"
+        console.print(f"    {name}: median {number(track.median)}, maximum {number(track.maximum)}{escape(highest)}")
+        console.print(f"    [cyan]{sparkline(track.bins)}[/cyan]")
+    console.print(
+        f"    read {record.read:,} bases in {record.seconds:.1f} s: {record.bases_per_second:,.0f} bases/s, "
+        f"peak memory {readable_bytes(record.peak_memory_bytes)}"
+    )
+
+
+def _print_hits(manifest: Manifest, hits: Sequence[Hit], console: Console) -> None:
+    shown_records = {record.name for record in manifest.records[:RECORDS_IN_FULL]}
+    shown = [hit for hit in hits if hit.chrom in shown_records]
+    best = sorted(shown, key=lambda hit: -hit.value)[:HITS_SHOWN]
+    distance = manifest.settings["hit_distance"].value
+    _heading(
+        console,
+        f"hits: the {len(best)} highest of {len(hits)} called "
+        f"(local maxima within {distance} bases; no p-value is implied)",
+    )
+    if not best:
+        console.print("  none")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column, justify in (
+        ("position", "left"), ("value", "right"), ("percentile", "right"), ("robust z", "right"),
+        ("context, the hit in brackets", "left"), ("flags", "left"),
+    ):  # fmt: skip
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for hit in best:
+        cells = (
+            position(hit.chrom, hit.start), number(hit.value), f"{hit.percentile:.3f}", number(hit.robust_z),
+            hit.context, ", ".join(hit.flags),
+        )  # fmt: skip
+        table.add_row(*map(escape, cells))
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _print_certificate(manifest: Manifest, console: Console) -> None:
+    certificate = manifest.certificate
+    verdict = "[green]passed[/green]" if certificate.passed else "[bold red]FAILED[/bold red]"
+    _heading(console, f"certificate of exactness: {verdict}", markup=True)
+    console.print(f"  on {escape(certificate.probe)}; relative errors of the derivative in the 2-norm")
+    for check in certificate.checks:
+        console.print(
+            f"  {'[green]pass[/green]' if check.passed else '[bold red]FAIL[/bold red]'}  "
+            f"{escape(check.name)} ({escape(check.detail)}): {check.error:.1e}, threshold {check.threshold:.0e}"
+        )
+
+
+def _print_files(manifest: Manifest, manifest_path: Path, console: Console) -> None:
+    _heading(console, "files")
+    for entry in manifest.outputs:
+        console.print(f"  {escape(str(manifest_path.with_name(entry.path)))}  ({readable_bytes(entry.bytes)})")
+    console.print(f"  {escape(str(manifest_path))}")
+
+
+def _heading(console: Console, text: str, *, markup: bool = False) -> None:
+    console.print()
+    console.print(text if markup else escape(text), style="bold")
+
+
+def _print_pairs(rows: Iterable[tuple[str, str]], console: Console) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, text in rows:
+        grid.add_row(escape(name), escape(text))
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _alphabet(ids: dict[str, int]) -> str:
+    return ", ".join(f"{letter} = {row}" for letter, row in ids.items())

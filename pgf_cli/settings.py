@@ -1,0 +1,65 @@
+"""Everything that a user can set for a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pgf_cli.core.choices import Dtype, OutputLayer
+from pgf_cli.errors import UsageError
+
+Format = Literal["bedgraph", "csv", "bigwig"]
+
+FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
+COMPRESSED_SUFFIXES = (".gz", ".bgz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Settings of one run; the defaults are those of the command line."""
+
+    fasta: Path
+    model: Path
+    output: str | None = None
+    """Prefix of the files to write; ``dir/`` means dir/STEM, None the FASTA's stem in the current folder."""
+    formats: tuple[Format, ...] = ("bedgraph",)
+    track_line: bool = False
+    regions: tuple[str, ...] = ()
+    bed: Path | None = None
+    chroms: tuple[str, ...] = ()
+    context: int | None = None
+    """Bases read upstream of a region; None: from the record's first base."""
+    hits: int = 20
+    hit_distance: int = 50
+    output_layer: OutputLayer | None = None
+    alphabet: str | None = None
+    tile: int = 512
+    device: str = "auto"
+    dtype: Dtype = "float32"
+    threads: int | None = None
+    """None: every processor that this process may use."""
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("tile", 1), ("hits", 0), ("hit_distance", 1), ("threads", 1), ("context", 0)):
+            value = getattr(self, name)
+            if value is not None and value < lowest:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more")
+
+    @property
+    def prefix(self) -> Path:
+        """Path that every output's name begins with."""
+        if self.output is None:
+            return Path(fasta_stem(self.fasta))
+        folder = Path(self.output)
+        if self.output.endswith("/") or folder.is_dir():
+            return folder / fasta_stem(self.fasta)
+        return folder
+
+
+def fasta_stem(path: Path) -> str:
+    """Return a FASTA's name without .gz or .bgz, then without .fa, .fasta or .fna."""
+    name = path.name
+    for suffixes in (COMPRESSED_SUFFIXES, FASTA_SUFFIXES):
+        for suffix in suffixes:
+            name = name.removesuffix(suffix)
+    return name
