@@ -1,6 +1,7 @@
 """``pgf-sensitivity``: the commands and what they share."""
 
 import signal
+import sys
 from types import FrameType
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from pgf_cli import __version__
 from pgf_cli.cli import demo, report, run
-from pgf_cli.cli.exits import Commands
+from pgf_cli.cli.exits import Commands, ExitStatus
 
 app = typer.Typer(
     name="pgf-sensitivity",
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 app.command()(run.run)
 app.command()(report.report)
@@ -52,4 +53,11 @@ def main() -> None:
     """Run the command line."""
     # A job scheduler's TERM cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
-    app()
+    try:
+        app(prog_name="pgf-sensitivity")
+    except Exception as error:
+        if {"-v", "--verbose"} & set(sys.argv):
+            raise
+        said = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+        print(f"error: {said}; this is a bug: please report it with what -v shows", file=sys.stderr)
+        sys.exit(ExitStatus.FAILED)

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from pgf_cli.errors import PgfError, UsageError
 
 VERBOSE = "pgf_cli.verbose"
+"""Key of a context's ``meta`` under which -v is kept."""
 
 
 class ExitStatus(enum.IntEnum):
@@ -29,30 +30,32 @@ class Commands(TyperGroup):
         """Invoke the command named on the command line."""
         try:
             return super().invoke(ctx)
-        except UsageError as error:
-            status, line = ExitStatus.USAGE, str(error)
-        except PgfError as error:
-            status, line = ExitStatus.FAILED, str(error)
-        except KeyboardInterrupt:
-            status = ExitStatus.INTERRUPTED
-            line = "interrupted; no output was written or changed. Give the same command to start again"
         except BrokenPipeError:
             # Whoever read our output has seen enough, as in `... | head`.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitStatus.OK) from None
-        except OSError as error:
+        except (PgfError, OSError, MemoryError, KeyboardInterrupt) as error:
+            if ctx.meta.get(VERBOSE):
+                traceback.print_exception(error)
+            status, line = outcome(error)
+            typer.echo(f"error: {' '.join(line.split())}", err=True)
+            raise typer.Exit(status) from None
+
+
+def outcome(error: BaseException) -> tuple[ExitStatus, str]:
+    """Return the exit code and the line that an error ends in."""
+    match error:
+        case UsageError():
+            return ExitStatus.USAGE, str(error)
+        case PgfError():
+            return ExitStatus.FAILED, str(error)
+        case KeyboardInterrupt():
+            line = "interrupted; no output was written or changed. Give the same command to start again"
+            return ExitStatus.INTERRUPTED, line
+        case MemoryError():
+            return ExitStatus.FAILED, "out of memory; choose a smaller --tile, or free some memory"
+        case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            status, line = ExitStatus.FAILED, f"{where}{error.strerror or error}"
-        except MemoryError:
-            status, line = ExitStatus.FAILED, "out of memory; choose a smaller --tile, or free some memory"
-        except (typer.Exit, typer.Abort):
-            raise
-        except Exception as error:
-            if isinstance(error, RuntimeError) and type(error).__module__.startswith("typer"):
-                raise
-            status = ExitStatus.FAILED
-            line = f"unexpected {type(error).__name__}: {error}; this is a bug: please report it with the output of -v"
-        if ctx.meta.get(VERBOSE):
-            traceback.print_exc()
-        typer.echo(f"error: {' '.join(line.split())}", err=True)
-        raise typer.Exit(status)
+            return ExitStatus.FAILED, f"{where}{error.strerror or error}"
+        case _:
+            raise error

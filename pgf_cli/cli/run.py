@@ -1,7 +1,6 @@
 """``pgf-sensitivity run``: the main job."""
 
 import enum
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
 FormatName = enum.StrEnum("FormatName", list(get_args(Format)))  # type: ignore[misc]
 """The formats as typer wants a repeatable choice."""
+
+PIPED_WIDTH = 200
 
 INPUT, WHERE, WHAT, OUTPUT, MACHINE = "Input", "Where", "What is computed", "Output", "Machine"
 
@@ -139,6 +140,7 @@ def run(
             "--format",
             envvar="PGF_FORMAT",
             rich_help_panel=OUTPUT,
+            metavar="bedgraph|csv|bigwig",
             help="Track format; repeatable. Default: bedgraph.",
         ),
     ] = None,
@@ -210,7 +212,7 @@ def run(
 ) -> None:
     """Write the exact per-base response of a model along every record of a FASTA.
 
-    The [bold]response[/bold] at a base says how strongly the model's output there reacts to all bases up to it: the
+    The **response** at a base says how strongly the model's output there reacts to all bases up to it: the
     2-norm of the derivative along "more of this sequence, less of a uniform one". It is exact, never cut at a tile's
     edge, and takes the same memory for a plasmid and a chromosome. N has no score.
 
@@ -248,7 +250,9 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         _warn_of_dropped(plan)
-        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), _progress(quiet=quiet))
+        manifest = carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), _progress(quiet=quiet))
+    _warn_of_failed_checks(manifest)
+    return manifest
 
 
 def show_report(manifest: Path) -> None:
@@ -257,9 +261,14 @@ def show_report(manifest: Path) -> None:
 
     from pgf_cli.reports import print_report
 
-    on_terminal = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
-    # A piped report keeps its lines whole, whatever the width of the terminal it was started from.
-    print_report(manifest, Console(highlight=False, emoji=False, width=None if on_terminal else 200))
+    if sys.stdout.isatty():
+        print_report(manifest, Console(highlight=False, emoji=False))
+        return
+    # A piped report has no terminal's width to fit, and no padding at the ends of its lines.
+    console = Console(highlight=False, emoji=False, width=PIPED_WIDTH)
+    with console.capture() as captured:
+        print_report(manifest, console)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _progress(*, quiet: bool) -> "Progress":
@@ -280,6 +289,15 @@ def _warn_of_dropped(plan: "RunPlan") -> None:
             f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all",
             err=True,
         )
+
+
+def _warn_of_failed_checks(manifest: Path) -> None:
+    from pgf_cli.tracks.manifest import read_manifest
+
+    failed = [check for check in read_manifest(manifest).certificate.checks if not check.passed]
+    if failed:
+        names = "; ".join(f"{check.name} ({check.error:.1e}, threshold {check.threshold:.0e})" for check in failed)
+        typer.echo(f"warning: the certificate of exactness failed: {names}; try --dtype float64", err=True)
 
 
 def _describe(settings: RunSettings) -> None:

@@ -21,7 +21,7 @@ class Region(NamedTuple):
         return f"{self.contig}:{self.start + 1:,}-{self.end:,}"
 
 
-def parse_region(text: str, lengths: Mapping[str, int]) -> Region:
+def parse_region(text: str, lengths: Mapping[str, int], source: str = "the FASTA") -> Region:
     """Read a region string: `chr1:1,001-2,000` (1-based, inclusive), `chr1:500` (from there to the end), or `chr1`.
 
     A record whose own name is the whole string, colon included, wins.
@@ -29,6 +29,7 @@ def parse_region(text: str, lengths: Mapping[str, int]) -> Region:
     Args:
         text: the region string.
         lengths: bases per record.
+        source: what errors call the FASTA, its path for instance.
 
     Raises:
         ContigNotFoundError: no such record.
@@ -41,14 +42,17 @@ def parse_region(text: str, lengths: Mapping[str, int]) -> Region:
         return Region(text, 0, lengths[text])
     contig, colon, span = text.rpartition(":")
     if contig not in lengths:
-        raise ContigNotFoundError(contig if colon and _LOOKS_NUMERIC.fullmatch(span) else text, lengths)
+        raise ContigNotFoundError(contig if colon and _LOOKS_NUMERIC.fullmatch(span) else text, lengths, source)
     start, end = _bounds(span, text, lengths[contig])
     if start < 1:
         raise RegionError(f"region {text!r} starts at {start}, but positions are 1-based; begin at 1")
     if start > end:
         raise RegionError(f"region {text!r} is reversed; write {contig}:{end:,}-{start:,}")
     if end > lengths[contig]:
-        raise RegionError(f"region {text!r} runs past the end of {contig!r}, which has {lengths[contig]:,} bases")
+        raise RegionError(
+            f"region {text!r} runs past the end of {contig!r}, which has {lengths[contig]:,} bases in {source}; "
+            f"end at {lengths[contig]:,} at most"
+        )
     return Region(contig, start - 1, end)
 
 

@@ -37,6 +37,7 @@ def select(
     bed: Path | None = None,
     chroms: Sequence[str] = (),
     context: int | None = None,
+    source: str = "the FASTA",
 ) -> Selection:
     """Settle what to sweep: the union of region strings, a BED file and whole records; every record by default.
 
@@ -49,6 +50,7 @@ def select(
         bed: BED file, as for `read_bed`.
         chroms: names of whole records.
         context: bases read before each region at most; None reads from the record's first base.
+        source: what errors call the FASTA, its path for instance.
 
     Raises:
         ContigNotFoundError, RegionError, BedError: what was asked for cannot be read, or none of it can be kept.
@@ -56,11 +58,11 @@ def select(
     """
     if context is not None and context < 0:
         raise UsageError(f"a context of {context} bases cannot be read; give 0 or more")
-    requested = [judge(parse_region(text, genome_lengths), ".", genome_lengths) for text in regions]
+    requested = [judge(parse_region(text, genome_lengths, source), ".", genome_lengths) for text in regions]
     if bed is not None:
         requested += read_bed(bed, genome_lengths)
     nothing_named = not regions and bed is None and not chroms
-    requested += [_whole(name, genome_lengths) for name in (genome_lengths if nothing_named else chroms)]
+    requested += [_whole(name, genome_lengths, source) for name in (genome_lengths if nothing_named else chroms)]
     kept = [row.region for row in requested if row.kept]
     if not kept:
         raise RegionError(_why_nothing(requested))
@@ -69,9 +71,9 @@ def select(
     return Selection(tuple(requested), tuple(sweeps))
 
 
-def _whole(name: str, lengths: Mapping[str, int]) -> RequestedRegion:
+def _whole(name: str, lengths: Mapping[str, int], source: str) -> RequestedRegion:
     if name not in lengths:
-        raise ContigNotFoundError(name, lengths)
+        raise ContigNotFoundError(name, lengths, source)
     return judge(Region(name, 0, lengths[name]), ".", lengths)
 
 

@@ -64,7 +64,9 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     """
     if "bigwig" in settings.formats:
         check_bigwig(list(genome.lengths.items()))
-    selection = select(genome.lengths, settings.regions, settings.bed, settings.chroms, settings.context)
+    selection = select(
+        genome.lengths, settings.regions, settings.bed, settings.chroms, settings.context, source=str(settings.fasta)
+    )
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     model = checkpoint.build(settings.output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
     count = functools.cache(lambda region: genome.record(region.contig).counts(region.start, region.end))
@@ -81,7 +83,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         settings,
         genome,
         selection,
-        tuple(count(row.region) if row.kept else BaseCounts(0, 0, 0, 0) for row in selection.requested),
+        tuple(count(row.region) if row.kept else BaseCounts() for row in selection.requested),
         checkpoint,
         model,
         probe_bases(genome, selection),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pgf_cli.core.bases import N_CODE
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.sweeps import response, tangent_sweep
-from pgf_cli.genome import BaseCounts, Record, Region, Sweep, decode
+from pgf_cli.genome import BaseCounts, Record, Sweep, decode
 from pgf_cli.pipeline.plan import TRACK, RunPlan
 from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pulses import Hit, PeakFinder, TrackBins, TrackSketch
@@ -72,12 +72,13 @@ def score_record(
     scores = TrackScores(spans[0].start, spans[-1].end, settings.hits, settings.hit_distance)
     began = time.perf_counter()
     for tile in _scored_tiles(plan, record, sweeps, progress):
-        scores.add(tile.start, tile.values[TRACK], tile.scored)
+        # Writers refuse a score that is no number; the statistics could not make sense of it.
         for writer in writers:
             writer.write(tile)
+        scores.add(tile.start, tile.values[TRACK], tile.scored)
     seconds = time.perf_counter() - began
     read = sum(sweep.end - sweep.start for sweep in sweeps)
-    counts = BaseCounts(*map(sum, zip(*(record.counts(span.start, span.end) for span in spans), strict=True)))
+    counts = sum((record.counts(span.start, span.end) for span in spans), BaseCounts())
     entry = RecordEntry(
         name=record.name,
         length=len(record),
@@ -93,7 +94,7 @@ def score_record(
         bases_per_second=read / seconds,
         peak_memory_bytes=peak_memory(),
     )
-    return RecordResult(entry, _hits(record, sweeps, scores, settings.hit_distance))
+    return RecordResult(entry, _hits(record, sweeps, scores, settings.hit_distance, np.dtype(settings.dtype)))
 
 
 def peak_memory() -> int:
@@ -115,7 +116,10 @@ def _scored_tiles(plan: RunPlan, record: Record, sweeps: Sequence[Sweep], progre
             progress.advance(len(tile.bases), record.name if written else f"{record.name}, upstream context")
 
 
-def _hits(record: Record, sweeps: Sequence[Sweep], scores: TrackScores, distance: int) -> list[Hit]:
+def _hits(
+    record: Record, sweeps: Sequence[Sweep], scores: TrackScores, distance: int, dtype: np.dtype[Any]
+) -> list[Hit]:
+    """The record's hits; their values read as in the tracks: the shortest decimal of the run's own dtype."""
     return [
         Hit(
             chrom=record.name,
@@ -123,7 +127,7 @@ def _hits(record: Record, sweeps: Sequence[Sweep], scores: TrackScores, distance
             end=peak.position + 1,
             name=f"{TRACK}_{rank}",
             track=TRACK,
-            value=peak.value,
+            value=float(str(dtype.type(peak.value))),
             percentile=scores.sketch.percentile(peak.value),
             robust_z=scores.sketch.robust_z(peak.value),
             flags=_flags(record, peak.position, sweeps, distance),
@@ -148,8 +152,3 @@ def _context(record: Record, position: int) -> str:
     before = decode(record[max(0, position - HIT_CONTEXT) : position])
     after = decode(record[position + 1 : position + 1 + HIT_CONTEXT])
     return f"{before}[{decode(record[position : position + 1])}]{after}"
-
-
-def record_span(sweeps: Sequence[Sweep]) -> Region:
-    """The stretch from a record's first written base to its last."""
-    return Region(sweeps[0].contig, sweeps[0].spans[0].start, sweeps[-1].spans[-1].end)

@@ -1,0 +1,127 @@
+"""The README tells the truth: its batch examples run as they stand, and CI calls its test command."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pgf_cli.checkpoints import save_checkpoint
+from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+# Stands in for UCSC's program: bigtools' own writer, which refuses what is not sorted or overlaps.
+BEDGRAPH_TO_BIGWIG = """#!{python}
+import sys
+import pybigtools
+track, sizes, out = sys.argv[1:]
+lengths = dict((name, int(length)) for name, length in (line.split() for line in open(sizes)))
+rows = [line.split() for line in open(track)]
+keys = [(row[0], int(row[1])) for row in rows]
+assert keys == sorted(keys), "not sorted"
+with pybigtools.open(out, "w") as file:
+    file.write(lengths, ((row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows))
+"""
+
+
+def block(containing):
+    (found,) = [text for text in BLOCKS if containing in text]
+    return found
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A folder with what the examples name, and the commands they call on the PATH."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, text in (
+        ("pgf-sensitivity", f'#!/bin/sh\nexec {sys.executable} -m pgf_cli "$@"\n'),
+        ("bedGraphToBigWig", BEDGRAPH_TO_BIGWIG.format(python=sys.executable)),
+    ):
+        (commands / name).write_text(text)
+        (commands / name).chmod(0o755)
+    folder = tmp_path / "here"
+    (folder / "chromosomes").mkdir(parents=True)
+    (folder / "tracks").mkdir()
+    generator = np.random.default_rng(0)
+    records = {name: "".join(generator.choice(list("ACGT"), 600)) for name in ("chr2", "chr10", "chr1", "chrM")}
+    for name, sequence in records.items():
+        (folder / "chromosomes" / f"{name}.fa").write_text(f">{name} a record\n{sequence}\n")
+    (folder / "genome.fa").write_text("".join(f">{name} a record\n{text}\n" for name, text in records.items()))
+    torch.manual_seed(0)
+    config = MambaConfig(channels=4, layers=1, inner=8, state=2, conv=4, dt_rank=1, vocab=5)
+    ids = BaseIds(0, 1, 2, 3, 4)
+    save_checkpoint(folder / "model.safetensors", config, MambaLM(config, ids, "logprobs").state_dict(), ids)
+
+    def call(script):
+        environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        result = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return folder, result
+
+    return call
+
+
+def test_the_shell_loop_makes_a_track_per_file_and_names_the_one_that_fails(shell):
+    folder, _ = shell("echo '>bad\nAC!GT' > chromosomes/bad.fa")
+    folder, result = shell(block("for fasta in"))
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-1] == "chromosomes/bad.fa failed"
+    tracks = sorted(path.name for path in (folder / "tracks").glob("*.bedgraph"))
+    assert tracks == [f"chr{name}.response.bedgraph" for name in ("1", "10", "2", "M")]
+
+
+def test_xargs_on_one_fasta_without_an_index_then_sorted_for_ucsc(shell):
+    folder, result = shell(block("xargs -P 4"))
+    assert (result.stdout, result.stderr) == ("", "")
+    assert len(list((folder / "by_record").glob("*.run.json"))) == 4
+    shell(block("LC_ALL=C sort"))
+    import pybigtools
+
+    with pybigtools.open(str(folder / "genome.bw")) as bigwig:
+        assert dict(bigwig.chroms()) == {"chr2": 600, "chr10": 600, "chr1": 600, "chrM": 600}
+        stored = bigwig.values("chr10")
+    lines = (folder / "by_record" / "chr10.response.bedgraph").read_text().splitlines()
+    np.testing.assert_array_equal(stored, np.array([line.split()[3] for line in lines], dtype=np.float32))
+
+
+def test_track_line_and_json_examples(shell):
+    folder, _ = shell(block("--track-line"))
+    assert (folder / "upload.response.bedgraph").read_text().startswith("track type=bedGraph")
+    _, result = shell(block("--json"))
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["chr2", "chr10", "chr1", "chrM"]
+
+
+def test_ci_calls_the_test_command_of_the_readme():
+    assert block(".venv/bin/pytest").strip() in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_every_package_that_is_required_has_a_tested_version():
+    constrained = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    required = re.findall(r'^    "([a-z-]+)[>"]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert {name for name in required if not name.startswith("pgf")} <= constrained
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
+def test_sample_data_is_what_its_readme_says():
+    text = (ROOT / "sample_data" / "README.md").read_text()
+    sums = "\n".join(line.strip() for line in text.splitlines() if re.match(r"    [0-9a-f]{64}  ", line))
+    checked = subprocess.run(
+        ["sha256sum", "-c", "-"],
+        input=sums + "\n",
+        cwd=ROOT / "sample_data",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert checked.stdout.count(": OK") == 4
