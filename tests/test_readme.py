@@ -26,8 +26,8 @@ lengths = dict((name, int(length)) for name, length in (line.split() for line in
 rows = [line.split() for line in open(track)]
 keys = [(row[0], int(row[1])) for row in rows]
 assert keys == sorted(keys), "not sorted"
-with pybigtools.open(out, "w") as file:
-    file.write(lengths, ((row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows))
+file = pybigtools.open(out, "w")
+file.write(lengths, ((row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows))
 """
 
 
@@ -90,7 +90,7 @@ def test_xargs_on_one_fasta_without_an_index_then_sorted_for_ucsc(shell):
 
     with pybigtools.open(str(folder / "genome.bw")) as bigwig:
         assert dict(bigwig.chroms()) == {"chr2": 600, "chr10": 600, "chr1": 600, "chrM": 600}
-        stored = bigwig.values("chr10")
+        stored = bigwig.values("chr10", fillna=0)
     lines = (folder / "by_record" / "chr10.response.bedgraph").read_text().splitlines()
     np.testing.assert_array_equal(stored, np.array([line.split()[3] for line in lines], dtype=np.float32))
 
@@ -108,8 +108,9 @@ def test_ci_calls_the_test_command_of_the_readme():
 
 def test_every_package_that_is_required_has_a_tested_version():
     constrained = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    required = re.findall(r'^    "([a-z-]+)[>"]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert {name for name in required if not name.startswith("pgf")} <= constrained
+    required = re.findall(r'"([a-z-]+)>=', (ROOT / "pyproject.toml").read_text())
+    # The build back end is installed into an environment of its own, which constraints do not reach.
+    assert set(required) - {"hatchling"} <= constrained
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")

@@ -52,7 +52,7 @@ def test_bedgraph_csv_and_bigwig_agree(run, scored_bases):
     np.testing.assert_array_equal(csv.response, values)
     with pybigtools.open("genome.response.bw") as bigwig:
         assert dict(bigwig.chroms()) == {"chr1": 900, "chr2": 400}
-        stored = np.concatenate([bigwig.values("chr1", missing=np.nan), bigwig.values("chr2", missing=np.nan)])
+        stored = np.concatenate([bigwig.values("chr1", fillna=np.nan), bigwig.values("chr2", fillna=np.nan)])
     np.testing.assert_array_equal(stored[~np.isnan(stored)], values.astype(np.float32))
     assert np.isnan(stored[300:340]).all()
 
