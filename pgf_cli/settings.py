@@ -9,6 +9,11 @@ from pgf_cli.errors import UsageError
 
 Format = Literal["bedgraph", "csv", "bigwig"]
 
+Strand = Literal["forward", "reverse"]
+Null = Literal["shuffle"]
+
+LOWEST = {"tile": 1, "hits": 0, "hit_distance": 1, "threads": 1, "context": 0, "ghost_distance": 0, "seed": 0}
+
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
 COMPRESSED_SUFFIXES = (".gz", ".bgz")
 
@@ -28,6 +33,16 @@ class RunSettings:
     chroms: tuple[str, ...] = ()
     context: int | None = None
     """Bases read upstream of a region; None: from the record's first base."""
+    strand: Strand = "forward"
+    direction: str = "contrast"
+    """``contrast``, ``random`` or ``random:K``; pulses beat it."""
+    pulses: tuple[str, ...] = ()
+    pulses_bed: Path | None = None
+    separate: bool = False
+    ghost_distance: int = 1000
+    """0: no ghost track."""
+    null: Null | None = None
+    seed: int = 0
     hits: int = 20
     hit_distance: int = 50
     output_layer: OutputLayer | None = None
@@ -40,10 +55,33 @@ class RunSettings:
     force: bool = False
 
     def __post_init__(self) -> None:
-        for name, lowest in (("tile", 1), ("hits", 0), ("hit_distance", 1), ("threads", 1), ("context", 0)):
+        for name, lowest in LOWEST.items():
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more")
+
+        self.random_directions  # noqa: B018  raises what is wrong with --direction
+        pulsed = bool(self.pulses or self.pulses_bed)
+        if pulsed and self.direction != "contrast":
+            raise UsageError(f"--direction {self.direction} and pulses exclude each other; leave out one of them")
+        if self.separate and not pulsed:
+            raise UsageError("--separate needs pulses: give --pulse CHROM:POS or --pulses BED")
+        if self.null and pulsed:
+            raise UsageError("--null shuffle is for whole directions: a pulse has no place in a shuffled sequence")
+
+    @property
+    def random_directions(self) -> int:
+        """How many random directions were asked for; 0 for none.
+
+        Raises:
+            UsageError: the direction cannot be read.
+        """
+        name, colon, count = self.direction.partition(":")
+        if name == "contrast" and not colon:
+            return 0
+        if name == "random" and (not colon or (count.isdecimal() and int(count) > 0)):
+            return int(count or 1)
+        raise UsageError(f"--direction {self.direction} cannot be read; use contrast, random or random:K (K from 1)")
 
     @property
     def prefix(self) -> Path:

@@ -77,7 +77,7 @@ def test_the_shell_loop_makes_a_track_per_file_and_names_the_one_that_fails(shel
     folder, result = shell(block("for fasta in"))
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1] == "chromosomes/bad.fa failed"
-    tracks = sorted(path.name for path in (folder / "tracks").glob("*.bedgraph"))
+    tracks = sorted(path.name for path in (folder / "tracks").glob("*.response.bedgraph"))
     assert tracks == [f"chr{name}.response.bedgraph" for name in ("1", "10", "2", "M")]
 
 

@@ -1,4 +1,4 @@
-"""Files to models: our own format and Hugging Face folders, read as tensors and settings, never as code."""
+"""Files to models, whichever program wrote them; read as tensors and settings, never as code."""
 
 from pgf_cli.checkpoints.alphabets import parse_alphabet
 from pgf_cli.checkpoints.checkpoint import Checkpoint
@@ -11,6 +11,7 @@ from pgf_cli.checkpoints.errors import (
     UnsafeCheckpointError,
     UnsupportedArchitectureError,
 )
+from pgf_cli.checkpoints.inspection import Inspection, inspect_checkpoint
 from pgf_cli.checkpoints.reader import read_checkpoint
 from pgf_cli.checkpoints.saving import save_checkpoint
 
@@ -18,6 +19,8 @@ __all__ = [
     "Checkpoint",
     "read_checkpoint",
     "save_checkpoint",
+    "Inspection",
+    "inspect_checkpoint",
     "parse_alphabet",
     "CheckpointError",
     "CheckpointNotFoundError",

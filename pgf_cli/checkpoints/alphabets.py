@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from pgf_cli.checkpoints.errors import AlphabetError
 from pgf_cli.core.models.protocol import BaseIds
@@ -12,6 +14,28 @@ OPTION_EXAMPLE = "--alphabet A=7,C=8,G=9,T=10,N=11"
 _BASES = ("A", "C", "G", "T")
 _LETTERS = (*_BASES, "N")
 _PAIR = re.compile(r"\s*([A-Za-z])\s*=\s*(\d{1,9})\s*", re.ASCII)
+
+
+class Alphabet(NamedTuple):
+    """How a model takes the bases."""
+
+    base_ids: BaseIds | None
+    """None for a model that reads the one-hot itself."""
+    source: str
+    """Where that comes from, for people."""
+    files: tuple[Path, ...] = ()
+    """What was read to know it, besides the checkpoint's own settings."""
+
+
+def one_hot_alphabet(option: str | None, path: Path) -> Alphabet:
+    """Return the fixed alphabet of a model without tokens.
+
+    Raises:
+        UsageError: the option ``--alphabet`` was given.
+    """
+    if option is not None:
+        raise UsageError(f"--alphabet: the model in {path} reads the bases one-hot and has no tokens; leave it out.")
+    return Alphabet(None, "the model's one-hot columns; N is the zero vector")
 
 
 def parse_alphabet(text: str, vocab: int) -> BaseIds:

@@ -6,8 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM, OutputLayer
+from pgf_cli.checkpoints.families import ModelConfig, architecture_of, make_model, output_layers
+from pgf_cli.core.models import BaseIds, OutputLayer, StreamingModel
 from pgf_cli.errors import UsageError
+
+_COLUMNS = {"A": 0, "C": 1, "G": 2, "T": 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,20 +22,32 @@ class Checkpoint:
     files: tuple[Path, ...]
     """Every file that was read."""
     layout: str
-    """``pgf-sensitivity`` or ``Hugging Face``."""
-    architecture: str
-    config: MambaConfig
+    """Whose arrangement of files and names it is: ``pgf-sensitivity``, ``Hugging Face``, ``mamba_ssm``, ..."""
+    config: ModelConfig
     tensors: dict[str, Tensor] = field(repr=False)
-    """By the names of ``MambaLM.state_dict()``, on the CPU, in the number format of the file."""
-    base_ids: BaseIds
+    """By the names of the model's ``state_dict()``, on the CPU, in the number format of the file."""
+    base_ids: BaseIds | None
+    """Token ids of the bases; None for a model that reads the one-hot itself."""
     alphabet_source: str
-    """Where ``base_ids`` come from, for people: a tokenizer's file, ``config`` or ``--alphabet``."""
+    """Where the alphabet comes from, for people: a tokenizer's file, ``config``, ``--alphabet``, ..."""
     note: str | None
     """What the file says of itself."""
     ignored: tuple[str, ...]
     """Names of tensors in the files that are no part of the model."""
 
-    def build(self, output: OutputLayer | None, dtype: torch.dtype, device: torch.device) -> MambaLM:
+    @property
+    def architecture(self) -> str:
+        """The model's family: ``mamba`` or ``frechet``."""
+        return architecture_of(self.config)
+
+    @property
+    def alphabet(self) -> dict[str, int]:
+        """Token id by letter, or for a model without tokens its column; without N where it has no input for N."""
+        if self.base_ids is None:
+            return dict(_COLUMNS)
+        return {letter.upper(): row for letter, row in self.base_ids._asdict().items() if row is not None}
+
+    def build(self, output: OutputLayer | None, dtype: torch.dtype, device: torch.device) -> StreamingModel:
         """Make the model, for inference only.
 
         Args:
@@ -43,13 +58,13 @@ class Checkpoint:
         Raises:
             UsageError: the output needs a head and the model has none.
         """
-        output = output or ("logprobs" if self.config.head else "hidden")
-        if output != "hidden" and not self.config.head:
+        available = output_layers(self.config)
+        output = output or available[0]
+        if output not in available:
             raise UsageError(
                 f"--output-layer {output}: the model in {self.path} has no head; use --output-layer hidden."
             )
-        with torch.device("meta"):
-            model = MambaLM(self.config, self.base_ids, output)
+        model = make_model(self.config, self.base_ids, output)
         weights = {name: tensor.to(device, dtype) for name, tensor in self.tensors.items()}
         model.load_state_dict(weights, strict=True, assign=True)
         return model.eval().requires_grad_(False)

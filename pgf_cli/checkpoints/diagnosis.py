@@ -32,9 +32,11 @@ def why_not_pickle(path: Path, error: Exception) -> CheckpointError:
 
 
 def folder_hint(path: Path) -> str:
-    """Name the Hugging Face folder around a file, where there is one."""
+    """Name the model folder around a file, where there is one."""
     return (
-        f"; for a Hugging Face model give its folder, {path.parent}" if (path.parent / "config.json").exists() else ""
+        f"; for a Hugging Face or mamba_ssm model give its folder, {path.parent}"
+        if (path.parent / "config.json").exists()
+        else ""
     )
 
 

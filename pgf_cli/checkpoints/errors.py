@@ -30,8 +30,10 @@ class TensorError(CheckpointError):
 class MissingTensorError(TensorError, KeyError):
     """A tensor that the model needs is not in the checkpoint."""
 
-    def __init__(self, name: str, where: object) -> None:
-        super().__init__(f"{where} has no tensor {name}; the checkpoint is incomplete: save it or download it again.")
+    def __init__(
+        self, name: str, where: object, remedy: str = "the checkpoint is incomplete: save it or download it again"
+    ) -> None:
+        super().__init__(f"{where} has no tensor {name}; {remedy}.")
 
 
 class AlphabetError(CheckpointError):

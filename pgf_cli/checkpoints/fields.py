@@ -47,6 +47,11 @@ class Fields:
             raise self.wrong(name, "a text")
         return value
 
+    def only(self, *known: str) -> None:
+        """Refuse a field of any other name."""
+        if unknown := [name for name in self.values if name not in known]:
+            raise CheckpointError(f"{self.where}: unknown field {unknown[0]!r:.80}; known: {', '.join(known)}.")
+
     def wrong(self, name: str, expected: str) -> CheckpointError:
         """Make the error for a field whose value is not what it must be."""
         return CheckpointError(f"{self.where}: {name} is {self.values[name]!r:.80}; it must be {expected}.")

@@ -1,28 +1,18 @@
-"""Hugging Face folders of Mamba models: config.json, weights in one file or in shards, tokenizer files.
-
-Only JSON and tensors are read. Source: the files that ``transformers`` writes for MambaForCausalLM and MambaModel.
-"""
+"""config.json as ``transformers`` writes it for MambaForCausalLM and MambaModel."""
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, alphabet_of_config, parse_alphabet
-from pgf_cli.checkpoints.checkpoint import Checkpoint
-from pgf_cli.checkpoints.errors import AlphabetError, CheckpointError, TensorError, UnsupportedArchitectureError
-from pgf_cli.checkpoints.fields import Fields, read_fields
-from pgf_cli.checkpoints.mamba import ARCHITECTURE, EMBEDDING, HEAD, Stated, check_sizes, check_values, fit, sizes_of
-from pgf_cli.checkpoints.shards import read_weights
-from pgf_cli.checkpoints.tokenizers import read_tokenizer
-from pgf_cli.core.models import BaseIds, MambaConfig
+from pgf_cli.checkpoints.description import PREFIX, Description
+from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.families import HEAD
+from pgf_cli.checkpoints.fields import Fields
+from pgf_cli.checkpoints.sizes import Stated
 
 LAYOUT = "Hugging Face"
 
-_PREFIX = "backbone."
 _CAUSAL, _HEADLESS = "MambaForCausalLM", "MambaModel"
 _SIZES = {
     "channels": "hidden_size",
@@ -35,35 +25,42 @@ _SIZES = {
 }
 
 
-class _Alphabet(NamedTuple):
-    base_ids: BaseIds
-    source: str
-    files: tuple[Path, ...]
+def check_family(settings: Fields) -> None:
+    """Refuse what is not a plain Mamba.
+
+    Raises:
+        UnsupportedArchitectureError: the config names another family or activation, or no family at all.
+        CheckpointError: a field has a value that it cannot have.
+    """
+    names = _architectures(settings)
+    family = settings.text("model_type")
+    if family != "mamba" and (family is not None or not {_CAUSAL, _HEADLESS} & set(names)):
+        found = f"model_type {family!r}" if family is not None else f"architectures {names}"
+        raise UnsupportedArchitectureError(
+            f"{settings.where}: {found} is not supported; supported are Hugging Face folders with model_type 'mamba' "
+            f"({_CAUSAL}, {_HEADLESS}), mamba_ssm folders and single files."
+        )
+    activation = settings.values.get("hidden_act", "silu")
+    if activation != "silu":
+        raise UnsupportedArchitectureError(
+            f"{settings.where}: hidden_act is {activation!r:.40}; only 'silu' is supported."
+        )
 
 
-def read_folder(folder: Path, alphabet: str | None) -> Checkpoint:
-    """Read a Hugging Face folder; see ``read_checkpoint`` for arguments and errors."""
-    settings = read_fields(folder / "config.json")
-    _check_family(settings)
-    weights = read_weights(folder)
-    tensors = _rename(weights.tensors, weights.where)
-    head = _has_head(settings, weights.tensors)
-    config = _config(settings, tensors, head, weights.where)
-    if config.head and config.tied:
-        tensors = _tie(tensors, settings, weights.where)
-    kept, ignored = fit(tensors, config, weights.where)
-    base_ids, source, files = _alphabet(folder, settings, alphabet, config.vocab)
-    return Checkpoint(
-        path=folder,
-        files=(folder / "config.json", *weights.files, *files),
-        layout=LAYOUT,
-        architecture=ARCHITECTURE,
-        config=config,
-        tensors=kept,
-        base_ids=base_ids,
-        alphabet_source=source,
-        note=None,
-        ignored=ignored,
+def describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
+    """Read the settings; a size that is left out is read off the tensors, but for the number of layers.
+
+    Raises:
+        CheckpointError: a field has a value that it cannot have, or num_hidden_layers is missing.
+    """
+    return Description(
+        stated=_stated(settings),
+        norm_eps=settings.positive("layer_norm_epsilon", 1e-5),
+        projection_bias=settings.flag("use_bias", False),
+        conv_bias=settings.flag("use_conv_bias", True),
+        head=_has_head(settings, tensors),
+        tied=settings.flag("tie_word_embeddings", True),
+        tied_field="tie_word_embeddings",
     )
 
 
@@ -74,52 +71,12 @@ def _architectures(settings: Fields) -> list[str]:
     return names
 
 
-def _check_family(settings: Fields) -> None:
-    names = _architectures(settings)
-    family = settings.text("model_type")
-    if family != "mamba" and (family is not None or not {_CAUSAL, _HEADLESS} & set(names)):
-        found = f"model_type {family!r}" if family is not None else f"architectures {names}"
-        raise UnsupportedArchitectureError(
-            f"{settings.where}: {found} is not supported; supported are Hugging Face folders with model_type 'mamba' "
-            f"({_CAUSAL}, {_HEADLESS}) and pgf-sensitivity's own files."
-        )
-    activation = settings.values.get("hidden_act", "silu")
-    if activation != "silu":
-        raise UnsupportedArchitectureError(
-            f"{settings.where}: hidden_act is {activation!r:.40}; only 'silu' is supported."
-        )
-
-
-def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        short = name.removeprefix(_PREFIX)
-        short = EMBEDDING if short == "embeddings.weight" else short
-        if short in renamed:
-            raise TensorError(f"{where} holds {short} under two names, one of them {name}; save it again with one.")
-        renamed[short] = tensor
-    return renamed
-
-
 def _has_head(settings: Fields, tensors: Mapping[str, Tensor]) -> bool:
     names = _architectures(settings)
     if not names:
         # MambaModel saves itself without the prefix that it has inside MambaForCausalLM.
-        return HEAD in tensors or any(name.startswith(_PREFIX) for name in tensors)
+        return HEAD in tensors or any(name.startswith(PREFIX) for name in tensors)
     return _CAUSAL in names or (HEAD in tensors and _HEADLESS not in names)
-
-
-def _config(settings: Fields, tensors: Mapping[str, Tensor], head: bool, where: object) -> MambaConfig:
-    sizes = sizes_of(tensors, where)
-    check_sizes(sizes, _stated(settings), settings.where, where)
-    return MambaConfig(
-        **sizes._asdict(),
-        norm_eps=settings.positive("layer_norm_epsilon", 1e-5),
-        projection_bias=settings.flag("use_bias", False),
-        conv_bias=settings.flag("use_conv_bias", True),
-        head=head,
-        tied=settings.flag("tie_word_embeddings", True),
-    )
 
 
 def _stated(settings: Fields) -> list[Stated]:
@@ -138,32 +95,3 @@ def _stated(settings: Fields) -> list[Stated]:
     if automatic and channels is not None:
         stated.append(Stated("dt_rank", "time_step_rank", math.ceil(channels / 16)))
     return stated
-
-
-def _tie(tensors: dict[str, Tensor], settings: Fields, where: object) -> dict[str, Tensor]:
-    """Drop a head that repeats the embedding."""
-    head = tensors.get(HEAD)
-    if head is None:
-        return tensors
-    for name in (HEAD, EMBEDDING):
-        check_values(name, tensors[name], where)
-    if not torch.equal(head.double(), tensors[EMBEDDING].double()):
-        raise CheckpointError(
-            f"{settings.where} says tie_word_embeddings = true, but in {where} {HEAD} is not {EMBEDDING}; "
-            "if the model was trained with a head of its own, set tie_word_embeddings to false."
-        )
-    return {name: tensor for name, tensor in tensors.items() if name != HEAD}
-
-
-def _alphabet(folder: Path, settings: Fields, option: str | None, vocab: int) -> _Alphabet:
-    if option is not None:
-        return _Alphabet(parse_alphabet(option, vocab), "--alphabet", ())
-    tokenizer = read_tokenizer(folder)
-    files = tokenizer.files if tokenizer else ()
-    if tokenizer and (base_ids := tokenizer.base_ids(vocab)):
-        return _Alphabet(base_ids, files[0].name, files)
-    value: Any = settings.values.get("alphabet")
-    if value is not None:
-        return _Alphabet(alphabet_of_config(value, vocab, settings.where), "config", files)
-    found = f"{files[0].name} has no tokens for bases" if files else "there is no tokenizer file"
-    raise AlphabetError(f"{folder}: {found}, so which token is which base is unknown; name them: {OPTION_EXAMPLE}.")

@@ -4,12 +4,15 @@ from pathlib import Path
 
 from pgf_cli.checkpoints.checkpoint import Checkpoint
 from pgf_cli.checkpoints.errors import CheckpointError, CheckpointNotFoundError
-from pgf_cli.checkpoints.hugging_face import read_folder
-from pgf_cli.checkpoints.own_format import read_file
+from pgf_cli.checkpoints.files import read_file
+from pgf_cli.checkpoints.folders import read_folder
 
 
 def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
-    """Read and check a checkpoint: our own ``.pt`` or ``.safetensors``, or a Hugging Face folder.
+    """Read and check a checkpoint.
+
+    It may be our own ``.pt`` or ``.safetensors``, a bare state dict of the paper's operator, or a folder in the layout
+    of Hugging Face or of mamba_ssm.
 
     Only tensors and plain settings are read; nothing that a checkpoint contains is ever executed.
 
@@ -38,6 +41,7 @@ def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
         return read_file(path, alphabet)
     if not (path / "config.json").exists():
         raise CheckpointNotFoundError(
-            f"{path} is a folder without config.json; give a Hugging Face model folder, or a .pt or .safetensors file."
+            f"{path} is a folder without config.json; give a Hugging Face or mamba_ssm folder, "
+            "or a .pt or .safetensors file."
         )
     return read_folder(path, alphabet)

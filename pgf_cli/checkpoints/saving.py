@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.errors import CheckpointError
-from pgf_cli.checkpoints.mamba import ARCHITECTURE
-from pgf_cli.core.models import BaseIds, MambaConfig
+from pgf_cli.checkpoints.families import ModelConfig, architecture_of
+from pgf_cli.core.models import BaseIds
 
 
 def save_checkpoint(
-    path: Path, config: MambaConfig, tensors: Mapping[str, Tensor], base_ids: BaseIds, note: str | None = None
+    path: Path, config: ModelConfig, tensors: Mapping[str, Tensor], base_ids: BaseIds | None, note: str | None = None
 ) -> None:
     """Write a checkpoint in our own format (see ``own_format``), replacing a file of that name.
 
     Args:
         path: ends in ``.pt`` or ``.safetensors``, which says how it is written.
         config: the model's sizes.
-        tensors: by the names of ``MambaLM.state_dict()``.
-        base_ids: token ids of the bases.
+        tensors: by the names of the model's ``state_dict()``.
+        base_ids: token ids of the bases; None for a model that reads the one-hot itself.
         note: what the file should say of itself wherever its results are shown.
 
     Raises:
@@ -34,14 +34,14 @@ def save_checkpoint(
     write = {".pt": _write_pickle, ".safetensors": _write_safetensors}.get(path.suffix)
     if write is None:
         raise CheckpointError(f"{path}: a checkpoint's name must end in .pt or .safetensors.")
-    settings = _settings(config, base_ids, note)
+    architecture, settings = architecture_of(config), _settings(config, base_ids, note)
     # A view would drag its whole storage into the file.
     weights = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(part, settings, weights)
+        write(part, architecture, settings, weights)
         part.replace(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror}; choose a folder that can be.") from error
@@ -49,19 +49,21 @@ def save_checkpoint(
         part.unlink(missing_ok=True)
 
 
-def _settings(config: MambaConfig, base_ids: BaseIds, note: str | None) -> dict[str, Any]:
-    alphabet = {letter.upper(): row for letter, row in base_ids._asdict().items() if row is not None}
-    return {**asdict(config), "alphabet": alphabet, **({} if note is None else {"note": note})}
+def _settings(config: ModelConfig, base_ids: BaseIds | None, note: str | None) -> dict[str, Any]:
+    letters = base_ids._asdict() if base_ids else {}
+    alphabet = {letter.upper(): row for letter, row in letters.items() if row is not None}
+    optional = {"alphabet": alphabet or None, "note": note}
+    return {**asdict(config), **{name: value for name, value in optional.items() if value is not None}}
 
 
-def _write_pickle(path: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def _write_pickle(path: Path, architecture: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
     # Through a handle: given a path, torch writes its name into the file.
     with path.open("wb") as file:
-        torch.save({"architecture": ARCHITECTURE, "config": settings, "state_dict": weights}, file)
+        torch.save({"architecture": architecture, "config": settings, "state_dict": weights}, file)
 
 
-def _write_safetensors(path: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    data = safetensors.torch.save(weights, {"architecture": ARCHITECTURE, "config": json.dumps(settings)})
+def _write_safetensors(path: Path, architecture: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    data = safetensors.torch.save(weights, {"architecture": architecture, "config": json.dumps(settings)})
     path.write_bytes(_sorted_header(data))
 
 

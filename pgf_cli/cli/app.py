@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pgf_cli import __version__
-from pgf_cli.cli import demo, report, run
+from pgf_cli.cli import demo, inspect, report, run
 from pgf_cli.cli.exits import Commands, ExitStatus
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(report.report)
+app.command()(inspect.inspect)
 app.command()(demo.demo)
 
 

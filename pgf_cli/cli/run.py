@@ -10,7 +10,7 @@ import typer
 from pgf_cli.cli.config import load_config, setting_sources
 from pgf_cli.cli.exits import VERBOSE
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.settings import Format, RunSettings
+from pgf_cli.settings import Format, Null, RunSettings, Strand
 
 if TYPE_CHECKING:
     from pgf_cli.pipeline import Progress, RunPlan
@@ -39,7 +39,8 @@ def run(
             envvar="PGF_MODEL",
             rich_help_panel=INPUT,
             show_default=False,
-            help="Checkpoint: .pt or .safetensors of this tool, or a Hugging Face Mamba folder.",
+            help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm Mamba folder, or a state "
+            "dict of the paper's operator.",
         ),
     ],
     alphabet: Annotated[
@@ -101,6 +102,76 @@ def run(
             help="Read only N bases upstream of each region; 0: the region as a sequence of its own.",
         ),
     ] = None,
+    strand: Annotated[
+        Strand,
+        typer.Option(
+            envvar="PGF_STRAND",
+            rich_help_panel=WHERE,
+            help="reverse reads each record's reverse complement; what is written stays in forward coordinates.",
+        ),
+    ] = "forward",
+    direction: Annotated[
+        str,
+        typer.Option(
+            envvar="PGF_DIRECTION",
+            rich_help_panel=WHAT,
+            metavar="contrast|random[:K]",
+            help="Along what to differentiate: x - 1/4 at every base, or K random directions (root mean square).",
+        ),
+    ] = "contrast",
+    pulses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pulse",
+            envvar="PGF_PULSE",
+            rich_help_panel=WHAT,
+            metavar="CHROM:POS[:ALT]",
+            help="The direction at one base alone (1-based), or towards another base there, a variant; repeatable: "
+            "several add up.",
+        ),
+    ] = None,
+    pulses_bed: Annotated[
+        Path | None,
+        typer.Option(
+            "--pulses",
+            envvar="PGF_PULSES",
+            rich_help_panel=WHAT,
+            metavar="BED",
+            help="A pulse at every base of every row.",
+        ),
+    ] = None,
+    separate: Annotated[
+        bool,
+        typer.Option(
+            "--separate",
+            envvar="PGF_SEPARATE",
+            rich_help_panel=WHAT,
+            help="A track for each pulse, all in one sweep: PREFIX.response.CHROM_POS[_ALT].bedgraph.",
+        ),
+    ] = False,
+    ghost_distance: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_GHOST_DISTANCE",
+            rich_help_panel=WHAT,
+            metavar="W",
+            help="The ghost track is the response to what lies at least W bases upstream; 0 switches it off.",
+        ),
+    ] = 1000,
+    null: Annotated[
+        Null | None,
+        typer.Option(
+            envvar="PGF_NULL",
+            rich_help_panel=WHAT,
+            help="Sweep a dinucleotide-preserving shuffle of each record too, and give hits a false discovery rate.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_SEED", rich_help_panel=WHAT, metavar="N", help="Seed of random directions and shuffles."
+        ),
+    ] = 0,
     output_layer: Annotated[
         OutputLayer | None,
         typer.Option(
@@ -210,15 +281,16 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Write the exact per-base response of a model along every record of a FASTA.
+    """Write the exact per-base response of a model, and its ghosts, along every record of a FASTA.
 
     The **response** at a base says how strongly the model's output there reacts to all bases up to it: the
     2-norm of the derivative along "more of this sequence, less of a uniform one". It is exact, never cut at a tile's
-    edge, and takes the same memory for a plasmid and a chromosome. N has no score.
+    edge, and takes the same memory for a plasmid and a chromosome. The **ghost** track is the part of it that goes back
+    at least W bases: what the model still feels from far upstream. N has no score.
 
-    Writes PREFIX.response.bedgraph (and .bw, PREFIX.csv), PREFIX.hits.bed, PREFIX.hits.tsv, PREFIX.regions.tsv,
-    PREFIX.chrom.sizes and PREFIX.run.json. Files are 0-based half-open; the report is 1-based. Every option can be set
-    as PGF_OPTION in the environment.
+    Writes PREFIX.response.bedgraph and PREFIX.ghost.bedgraph (or .bw, or both tracks in PREFIX.csv), PREFIX.hits.bed,
+    PREFIX.hits.tsv, PREFIX.regions.tsv, PREFIX.chrom.sizes and PREFIX.run.json. Files are 0-based half-open; the report
+    is 1-based. Every option can be set as PGF_OPTION in the environment.
     """
     settings = RunSettings(
         fasta=fasta, model=model, output=output, formats=_formats(formats),
@@ -309,9 +381,8 @@ def _describe(settings: RunSettings) -> None:
         plan = plan_run(settings, genome)
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
     typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
-    for sweep in plan.selection.sweeps:
-        for span in sweep.spans:
-            typer.echo(f"  {span}  reading from {sweep.start + 1:,}")
+    for span in plan.selection.spans:
+        typer.echo(f"  {span}")
     typer.echo(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
     for path in plan.outputs.values():
         typer.echo(f"  {path}")

@@ -12,8 +12,11 @@ from pgf_cli.genome.errors import (
     RegionError,
 )
 from pgf_cli.genome.fasta import Genome, Record
+from pgf_cli.genome.pulse_sites import PulseSite, parse_pulse, read_pulses
 from pgf_cli.genome.regions import Region, parse_region
 from pgf_cli.genome.selection import Selection, Sweep, select
+from pgf_cli.genome.shuffle import Shuffled
+from pgf_cli.genome.strand import ReverseComplement, complement, mirror
 
 __all__ = [
     "Genome",
@@ -31,6 +34,13 @@ __all__ = [
     "Selection",
     "Sweep",
     "select",
+    "PulseSite",
+    "parse_pulse",
+    "read_pulses",
+    "ReverseComplement",
+    "complement",
+    "mirror",
+    "Shuffled",
     "GenomeError",
     "FastaAccessError",
     "FastaError",

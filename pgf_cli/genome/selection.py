@@ -9,10 +9,14 @@ from pgf_cli.errors import UsageError
 from pgf_cli.genome.bed import RequestedRegion, judge, read_bed
 from pgf_cli.genome.errors import ContigNotFoundError, RegionError
 from pgf_cli.genome.regions import Region, parse_region
+from pgf_cli.genome.strand import mirror
 
 
 class Sweep(NamedTuple):
-    """One pass along a record: reading begins at `start`; `spans`, sorted and disjoint, are what is written."""
+    """One pass along a record: reading begins at `start`; `spans`, sorted and disjoint, are what is written.
+
+    Positions are those of the strand that is read.
+    """
 
     contig: str
     start: int
@@ -25,10 +29,14 @@ class Sweep(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Every region asked for, in the order of asking, and the sweeps that serve those kept, in FASTA order."""
+    """What was asked for and what serves it."""
 
     requested: tuple[RequestedRegion, ...]
+    """Every region asked for, in the order of asking."""
+    spans: tuple[Region, ...]
+    """What is written: the regions kept, merged, in FASTA order."""
     sweeps: tuple[Sweep, ...]
+    """What is read for it, in FASTA order; within a record in the order of reading."""
 
 
 def select(
@@ -38,6 +46,8 @@ def select(
     chroms: Sequence[str] = (),
     context: int | None = None,
     source: str = "the FASTA",
+    *,
+    reverse: bool = False,
 ) -> Selection:
     """Settle what to sweep: the union of region strings, a BED file and whole records; every record by default.
 
@@ -51,6 +61,7 @@ def select(
         chroms: names of whole records.
         context: bases read before each region at most; None reads from the record's first base.
         source: what errors call the FASTA, its path for instance.
+        reverse: read the other strand: from each record's last base to its first.
 
     Raises:
         ContigNotFoundError, RegionError, BedError: what was asked for cannot be read, or none of it can be kept.
@@ -67,8 +78,13 @@ def select(
     if not kept:
         raise RegionError(_why_nothing(requested))
     merged = _merge(kept)
-    sweeps = [sweep for name in genome_lengths if name in merged for sweep in _sweeps(merged[name], context)]
-    return Selection(tuple(requested), tuple(sweeps))
+    spans = {name: merged[name] for name in genome_lengths if name in merged}
+    sweeps = [
+        sweep
+        for name, written in spans.items()
+        for sweep in _sweeps(_mirrored(written, genome_lengths[name]) if reverse else written, context)
+    ]
+    return Selection(tuple(requested), tuple(span for written in spans.values() for span in written), tuple(sweeps))
 
 
 def _whole(name: str, lengths: Mapping[str, int], source: str) -> RequestedRegion:
@@ -86,6 +102,10 @@ def _merge(regions: Iterable[Region]) -> dict[str, list[Region]]:
         else:
             spans.append(region)
     return merged
+
+
+def _mirrored(spans: Sequence[Region], length: int) -> list[Region]:
+    return [Region(span.contig, *mirror(span.start, span.end, length)) for span in reversed(spans)]
 
 
 def _sweeps(spans: Sequence[Region], context: int | None) -> list[Sweep]:

@@ -11,19 +11,34 @@ import torch
 from pgf_cli.checkpoints import AlphabetError, Checkpoint, read_checkpoint
 from pgf_cli.core.bases import N_CODE, BaseCodes
 from pgf_cli.core.certificate import PROBE_BASES
-from pgf_cli.core.models import MambaLM
+from pgf_cli.core.models import StreamingModel
 from pgf_cli.errors import PgfError, UsageError
-from pgf_cli.genome import BaseCounts, Genome, Region, Selection, select
+from pgf_cli.genome import (
+    BaseCounts,
+    Genome,
+    PulseSite,
+    Region,
+    Selection,
+    decode,
+    mirror,
+    parse_pulse,
+    read_pulses,
+    select,
+)
+from pgf_cli.pipeline.tracks import Track, planned_tracks
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks import Span, check_bigwig, estimated_bytes
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
 
-TRACK = "response"
 PROBE_CHUNK = 1 << 16
 
 
 class NothingToScoreError(PgfError, ValueError):
     """Every base that was asked for is N."""
+
+
+class PulseError(PgfError, ValueError):
+    """A pulse stands where it can have no effect."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +51,33 @@ class RunPlan:
     counts: tuple[BaseCounts, ...]
     """Of each requested region or record, in the order of ``selection.requested``; zeros where dropped."""
     checkpoint: Checkpoint
-    model: MambaLM
+    model: StreamingModel
     probe: BaseCodes
     """The first non-N bases of what is written, for the certificate."""
+    sites: tuple[PulseSite, ...]
+    tracks: tuple[Track, ...]
     outputs: dict[str, Path]
-    """What each output file is, to its final path."""
+    """What each output file is, to its final path; a track file is "FORMAT TRACK"."""
     estimated_bytes: int
 
     @property
+    def reverse(self) -> bool:
+        """Whether the other strand is read."""
+        return self.settings.strand == "reverse"
+
+    @property
     def to_read(self) -> int:
-        """Bases that the model will read, upstream context included."""
-        return sum(sweep.end - sweep.start for sweep in self.selection.sweeps)
+        """Bases that the model will read, upstream context and the null included."""
+        return sum(sweep.end - sweep.start for sweep in self.selection.sweeps) * (2 if self.settings.null else 1)
 
     @property
     def to_score(self) -> int:
         """Bases that will be written, N included."""
-        return sum(span.end - span.start for span in _spans(self.selection))
+        return sum(span.end - span.start for span in self.selection.spans)
 
 
 def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
-    """Check everything that a run needs: regions, letters, checkpoint, alphabet, device and formats.
+    """Check everything that a run needs: regions, pulses, letters, checkpoint, alphabet, device and formats.
 
     The whole selection is read once: a wrong letter a hundred million bases on is an error now, not in an hour.
 
@@ -64,21 +86,21 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     """
     if "bigwig" in settings.formats:
         check_bigwig(list(genome.lengths.items()))
-    selection = select(
-        genome.lengths, settings.regions, settings.bed, settings.chroms, settings.context, source=str(settings.fasta)
-    )
+    sites = _pulse_sites(settings, genome)
+    selection = _selection(settings, genome, sites)
+    _check_pulses(sites, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     model = checkpoint.build(settings.output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
+    if 0 < settings.ghost_distance < model.lookahead:
+        raise UsageError(
+            f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
+            "initial state reads; use 0, or that many or more"
+        )
     count = functools.cache(lambda region: genome.record(region.contig).counts(region.start, region.end))
-    for sweep in selection.sweeps:
-        swept = count(Region(sweep.contig, sweep.start, sweep.end))
-        if not model.reads_n and swept.n + swept.iupac:
-            raise AlphabetError(
-                f"{settings.fasta}: record {sweep.contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
-                f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
-            )
-    if not any(count(span).scored for span in _spans(selection)):
-        raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
+    _check_letters(settings, selection, genome, model, count)
+    tracks = planned_tracks(settings, sites)
+    if settings.separate and "csv" in settings.formats and len({site.contig for site in sites}) > 1:
+        raise UsageError("--separate writes a CSV of one record only; choose pulses on one record, or another format")
     return RunPlan(
         settings,
         genome,
@@ -87,13 +109,10 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         checkpoint,
         model,
         probe_bases(genome, selection),
-        output_paths(settings),
-        sum(
-            estimated_bytes(
-                track_format, [Span(*span) for span in _spans(selection)], tracks=1, itemsize=model.dtype.itemsize
-            )
-            for track_format in settings.formats
-        ),
+        sites,
+        tracks,
+        output_paths(settings, tracks),
+        _estimate(settings, selection, tracks, model.dtype.itemsize),
     )
 
 
@@ -116,15 +135,20 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(kind, int(index or 0))
 
 
-def output_paths(settings: RunSettings) -> dict[str, Path]:
+def output_paths(settings: RunSettings, tracks: tuple[Track, ...]) -> dict[str, Path]:
     """Return every file that a run writes, by what it is."""
     prefix = settings.prefix
 
     def named(suffix: str) -> Path:
         return prefix.with_name(prefix.name + suffix)
 
-    suffixes = {"bedgraph": f".{TRACK}.bedgraph", "csv": ".csv", "bigwig": f".{TRACK}.bw"}
-    tracks = {track_format: named(suffixes[track_format]) for track_format in settings.formats}
+    outputs = {}
+    for track_format in settings.formats:
+        if track_format == "csv":
+            outputs["csv"] = named(".csv")
+            continue
+        suffix = {"bedgraph": "bedgraph", "bigwig": "bw"}[track_format]
+        outputs |= {f"{track_format} {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
     tables = {
         "hits_bed": ".hits.bed",
         "hits_tsv": ".hits.tsv",
@@ -132,7 +156,7 @@ def output_paths(settings: RunSettings) -> dict[str, Path]:
         "chrom_sizes": ".chrom.sizes",
         "manifest": MANIFEST_SUFFIX,
     }
-    return tracks | {what: named(suffix) for what, suffix in tables.items()}
+    return outputs | {what: named(suffix) for what, suffix in tables.items()}
 
 
 def probe_bases(genome: Genome, selection: Selection) -> BaseCodes:
@@ -146,11 +170,91 @@ def probe_bases(genome: Genome, selection: Selection) -> BaseCodes:
 
 
 def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]:
-    for span in _spans(selection):
+    for span in selection.spans:
         record = genome.record(span.contig)
         for start in range(span.start, span.end, PROBE_CHUNK):
             yield record[start : min(span.end, start + PROBE_CHUNK)]
 
 
-def _spans(selection: Selection) -> list[Region]:
-    return [span for sweep in selection.sweeps for span in sweep.spans]
+def _pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
+    sites = [parse_pulse(text, genome.lengths, str(settings.fasta)) for text in settings.pulses]
+    if settings.pulses_bed is not None:
+        sites += read_pulses(settings.pulses_bed, genome.lengths)
+        if not sites:
+            raise PulseError(f"{settings.pulses_bed} has no pulses; list at least one base")
+    if settings.separate and len(set(sites)) < len(sites):
+        twice = next(site for site in sites if sites.count(site) > 1)
+        raise UsageError(f"--separate: pulse {twice} is given twice; leave one out")
+    return tuple(sites)
+
+
+def _selection(settings: RunSettings, genome: Genome, sites: tuple[PulseSite, ...]) -> Selection:
+    """What to write: what was asked for; in a pulse run, only of records that have a pulse."""
+    chroms = settings.chroms
+    if sites and not (settings.regions or settings.bed or chroms):
+        pulsed = {site.contig for site in sites}
+        chroms = tuple(name for name in genome.names if name in pulsed)
+    return select(
+        genome.lengths,
+        settings.regions,
+        settings.bed,
+        chroms,
+        settings.context,
+        source=str(settings.fasta),
+        reverse=settings.strand == "reverse",
+    )
+
+
+def _check_pulses(sites: tuple[PulseSite, ...], selection: Selection, genome: Genome, *, reverse: bool) -> None:
+    for site in sites:
+        length = genome.lengths[site.contig]
+        position = length - 1 - site.position if reverse else site.position
+        if not any(sweep.contig == site.contig and sweep.start <= position < sweep.end for sweep in selection.sweeps):
+            raise PulseError(
+                f"pulse {site} can reach nothing that is written; "
+                "ask for regions downstream of it, or for a wider --context"
+            )
+        base = decode(genome.record(site.contig)[site.position : site.position + 1])
+        if base == "N":
+            raise PulseError(f"pulse {site}: the base there is N, which has no direction; choose another base")
+        if base == site.alt:
+            raise PulseError(f"pulse {site}: the base there is {base} already; give another one")
+    if sites:
+        pulsed = {site.contig for site in sites}
+        for sweep in selection.sweeps:
+            if sweep.contig not in pulsed:
+                raise PulseError(
+                    f"no pulse is on {sweep.contig}, whose response is 0; leave it out, or add a pulse there"
+                )
+
+
+def _check_letters(
+    settings: RunSettings,
+    selection: Selection,
+    genome: Genome,
+    model: StreamingModel,
+    count: "functools._lru_cache_wrapper[BaseCounts]",
+) -> None:
+    """Read all that will be swept; refuse wrong letters, N without a token, and nothing but N."""
+    for sweep in selection.sweeps:
+        span = (sweep.start, sweep.end)
+        if settings.strand == "reverse":
+            span = mirror(*span, genome.lengths[sweep.contig])
+        swept = count(Region(sweep.contig, *span))
+        if not model.reads_n and swept.n + swept.iupac:
+            raise AlphabetError(
+                f"{settings.fasta}: record {sweep.contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
+                f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
+            )
+    if not any(count(span).scored for span in selection.spans):
+        raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
+
+
+def _estimate(settings: RunSettings, selection: Selection, tracks: tuple[Track, ...], itemsize: int) -> int:
+    """Bytes of the tracks that will be written."""
+    total = 0
+    for contig in {span.contig for span in selection.spans}:
+        spans = [Span(*span) for span in selection.spans if span.contig == contig]
+        here = sum(track.contig in (None, contig) for track in tracks)
+        total += sum(estimated_bytes(track_format, spans, here, itemsize) for track_format in settings.formats)
+    return total

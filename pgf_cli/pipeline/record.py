@@ -1,26 +1,31 @@
-"""One record: its sweeps, what is kept of its track, and its hits."""
+"""One record: its sweeps, what is kept of its tracks, and its hits.
+
+Everything here counts positions along the strand that is read; only what is written is mapped back.
+"""
 
 import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_cli.core.bases import N_CODE
-from pgf_cli.core.directions import Contrast
-from pgf_cli.core.sweeps import response, tangent_sweep
-from pgf_cli.genome import BaseCounts, Record, Sweep, decode
-from pgf_cli.pipeline.plan import TRACK, RunPlan
+from pgf_cli.core.bases import N_CODE, BaseSequence
+from pgf_cli.core.sweeps import tangent_sweep
+from pgf_cli.genome import BaseCounts, Record, ReverseComplement, Shuffled, Sweep, mirror
+from pgf_cli.pipeline.hits import HitCaller, ReadRecord
+from pgf_cli.pipeline.plan import RunPlan
 from pgf_cli.pipeline.progress import Progress
+from pgf_cli.pipeline.tracks import RecordDirection, Track, record_direction
 from pgf_cli.pulses import Hit, PeakFinder, TrackBins, TrackSketch
-from pgf_cli.tracks import ScoredTile, TrackWriter
-from pgf_cli.tracks.manifest import RecordEntry, TrackSummary
+from pgf_cli.tracks import NonFiniteScoreError, ScoredTile, TrackSpool, TrackWriter
+from pgf_cli.tracks.manifest import GhostEntry, RecordEntry, TrackSummary
 
 SPARKLINE_BINS = 60
-HIT_CONTEXT = 10
+REPLAY_BASES = 1 << 16
 
 
 class RecordResult(NamedTuple):
@@ -31,17 +36,21 @@ class RecordResult(NamedTuple):
 
 
 class TrackScores:
-    """What is kept of one track of one record as it passes by: statistics, peaks and bins, in fixed memory."""
+    """What is kept of one track of one record as it passes by: statistics, peaks and bins, in fixed memory.
 
-    def __init__(self, start: int, end: int, hits: int, distance: int) -> None:
+    In a pulse run the statistics are over the nonzero values, which all come after the first pulse.
+    """
+
+    def __init__(self, start: int, end: int, hits: int, distance: int, *, pulsed: bool) -> None:
         self.sketch = TrackSketch()
         self.peaks = PeakFinder(distance, hits)
         self.bins = TrackBins(start, end, SPARKLINE_BINS)
         self.highest: tuple[float, int] | None = None
+        self._pulsed = pulsed
 
     def add(self, start: int, values: NDArray[np.floating[Any]], scored: NDArray[np.bool_]) -> None:
         """Take the values (T,) from the 0-based position ``start`` on."""
-        self.sketch.add(values[scored])
+        self.sketch.add(values[scored & (values != 0)] if self._pulsed else values[scored])
         self.peaks.add(start, values, scored)
         self.bins.add(start, values, scored)
         if scored.any():
@@ -63,38 +72,43 @@ def score_record(
 
     Args:
         plan: the run.
-        sweeps: all of the record's sweeps, from left to right.
+        sweeps: all of the record's sweeps, in the order of reading.
         writers: take the tracks.
         progress: hears of every tile.
     """
     record, settings = plan.genome.record(sweeps[0].contig), plan.settings
-    spans = [span for sweep in sweeps for span in sweep.spans]
-    scores = TrackScores(spans[0].start, spans[-1].end, settings.hits, settings.hit_distance)
+    reading = ReadRecord(record, ReverseComplement(record) if plan.reverse else record, sweeps, plan.reverse)
+    direction = record_direction(settings, plan.sites, record.name, len(record))
+    tracks = [track for track in plan.tracks if track.contig in (None, record.name)]
+    start, end = reading.start, reading.end
+    scores = {
+        track.name: TrackScores(start, end, settings.hits, settings.hit_distance, pulsed=bool(plan.sites))
+        for track in tracks
+    }
     began = time.perf_counter()
-    for tile in _scored_tiles(plan, record, sweeps, progress):
-        # Writers refuse a score that is no number; the statistics could not make sense of it.
-        for writer in writers:
-            writer.write(tile)
-        scores.add(tile.start, tile.values[TRACK], tile.scored)
-    seconds = time.perf_counter() - began
-    read = sum(sweep.end - sweep.start for sweep in sweeps)
-    counts = sum((record.counts(span.start, span.end) for span in spans), BaseCounts())
-    entry = RecordEntry(
-        name=record.name,
-        length=len(record),
-        read=read,
-        written_from=spans[0].start,
-        written_to=spans[-1].end,
-        scored=counts.scored,
-        n=counts.n,
-        soft_masked=counts.soft_masked,
-        iupac=counts.iupac,
-        tracks={TRACK: scores.summary()},
-        seconds=seconds,
-        bases_per_second=read / seconds,
-        peak_memory_bytes=peak_memory(),
-    )
-    return RecordResult(entry, _hits(record, sweeps, scores, settings.hit_distance, np.dtype(settings.dtype)))
+    names = list(scores)
+    with TrackSpool(settings.prefix.parent, names, np.dtype(settings.dtype), start, end) as spool:
+        for tile in _scored_tiles(plan, reading, reading.bases, direction, tracks, progress):
+            spool.write(tile.start, tile.values)
+            for name, values in tile.values.items():
+                scores[name].add(tile.start, values, tile.scored)
+            if not plan.reverse:
+                _write(writers, tile)
+        if plan.reverse:
+            for tile in _replayed(reading, record, spool, names):
+                _write(writers, tile)
+        seconds = time.perf_counter() - began
+        null = _null_peaks(plan, reading, direction, tracks, progress) if settings.null else {}
+        hits: list[Hit] = []
+        ghosts: dict[str, GhostEntry] = {}
+        caller = HitCaller(reading, direction, tracks, spool, settings)
+        for track in tracks:
+            called = caller.call(track, scores[track.name], null.get(track.name))
+            hits += called
+            ghosts |= caller.ghost_entries(track, called)
+    summaries = {name: kept.summary() for name, kept in scores.items()}
+    entry = _entry(reading, record, seconds, summaries, ghosts)
+    return RecordResult(entry, [reading.forward_hit(hit) for hit in hits])
 
 
 def peak_memory() -> int:
@@ -103,52 +117,115 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _scored_tiles(plan: RunPlan, record: Record, sweeps: Sequence[Sweep], progress: Progress) -> Iterator[ScoredTile]:
+def _scored_tiles(
+    plan: RunPlan,
+    reading: ReadRecord,
+    bases: BaseSequence,
+    direction: RecordDirection,
+    tracks: Sequence[Track],
+    progress: Progress,
+) -> Iterator[ScoredTile]:
     """The swept tiles, cut to what is written."""
-    for sweep in sweeps:
-        tiles = tangent_sweep(plan.model, record, Contrast(), start=sweep.start, end=sweep.end, tile=plan.settings.tile)
+    settings = plan.settings
+    # In pulse runs the ghost is a part of the response itself.
+    ghost_distance = settings.ghost_distance if settings.ghost_distance and not direction.pulses else None
+    for sweep in reading.sweeps:
+        tiles = tangent_sweep(
+            plan.model,
+            bases,
+            direction.direction,
+            start=sweep.start,
+            end=sweep.end,
+            tile=settings.tile,
+            ghost_distance=ghost_distance,
+        )
         for tile in tiles:
-            values, end = response(tile.y_dot).cpu().numpy(), tile.start + len(tile.bases)
+            end = tile.start + len(tile.bases)
             written = [span for span in sweep.spans if span.start < end and span.end > tile.start]
+            if written:
+                values = {track.name: direction.values(track, tile, settings.ghost_distance) for track in tracks}
+                _check_finite(reading, tile.start, tile.bases, values)
             for span in written:
                 here = slice(max(span.start, tile.start) - tile.start, min(span.end, end) - tile.start)
-                yield ScoredTile(record.name, tile.start + here.start, tile.bases[here], {TRACK: values[here]})
-            progress.advance(len(tile.bases), record.name if written else f"{record.name}, upstream context")
+                cut = {name: row[here] for name, row in values.items()}
+                yield ScoredTile(reading.name, tile.start + here.start, tile.bases[here], cut)
+            progress.advance(len(tile.bases), reading.name if written else f"{reading.name}, upstream context")
 
 
-def _hits(
-    record: Record, sweeps: Sequence[Sweep], scores: TrackScores, distance: int, dtype: np.dtype[Any]
-) -> list[Hit]:
-    """The record's hits; their values read as in the tracks: the shortest decimal of the run's own dtype."""
-    return [
-        Hit(
-            chrom=record.name,
-            start=peak.position,
-            end=peak.position + 1,
-            name=f"{TRACK}_{rank}",
-            track=TRACK,
-            value=float(str(dtype.type(peak.value))),
-            percentile=scores.sketch.percentile(peak.value),
-            robust_z=scores.sketch.robust_z(peak.value),
-            flags=_flags(record, peak.position, sweeps, distance),
-            context=_context(record, peak.position),
-        )
-        for rank, peak in enumerate(scores.peaks.finish(), start=1)
-    ]
+def _check_finite(
+    reading: ReadRecord, start: int, bases: NDArray[np.uint8], values: dict[str, NDArray[np.floating[Any]]]
+) -> None:
+    for name, row in values.items():
+        wrong = np.flatnonzero(~np.isfinite(row) & (bases != N_CODE))
+        if len(wrong):
+            position = reading.forward(start + int(wrong[0]))
+            raise NonFiniteScoreError(reading.name, position, name, float(row[wrong[0]]))
 
 
-def _flags(record: Record, position: int, sweeps: Sequence[Sweep], distance: int) -> tuple[str, ...]:
-    """Why a hit may say more about where the sequence begins or is unknown than about what it is."""
-    flags = []
-    if any(sweep.start <= position < sweep.start + distance for sweep in sweeps):
-        flags.append("sequence_start")
-    if (record[max(0, position - distance) : position + distance + 1] == N_CODE).any():
-        flags.append("beside_N")
-    return tuple(flags)
+def _write(writers: Sequence[TrackWriter], tile: ScoredTile) -> None:
+    for writer in writers:
+        writer.write(tile)
 
 
-def _context(record: Record, position: int) -> str:
-    """The bases around a hit, the hit's own in brackets."""
-    before = decode(record[max(0, position - HIT_CONTEXT) : position])
-    after = decode(record[position + 1 : position + 1 + HIT_CONTEXT])
-    return f"{before}[{decode(record[position : position + 1])}]{after}"
+def _replayed(reading: ReadRecord, record: Record, spool: TrackSpool, names: Sequence[str]) -> Iterator[ScoredTile]:
+    """The spooled tracks of the other strand, in the record's own order."""
+    for sweep in reversed(reading.sweeps):
+        for span in reversed(sweep.spans):
+            start, end = mirror(span.start, span.end, len(record))
+            for at in range(start, end, REPLAY_BASES):
+                stop = min(end, at + REPLAY_BASES)
+                there = mirror(at, stop, len(record))
+                values = {name: spool.read(name, *there)[::-1].copy() for name in names}
+                yield ScoredTile(reading.name, at, record[at:stop], values)
+
+
+def _null_peaks(
+    plan: RunPlan, reading: ReadRecord, direction: RecordDirection, tracks: Sequence[Track], progress: Progress
+) -> dict[str, list[float]]:
+    """The peaks of each track on one shuffle of the record, highest first."""
+    settings = plan.settings
+    shuffled = Shuffled(reading.bases, reading.name, settings.seed)
+    finders = {track.name: PeakFinder(settings.hit_distance, settings.hits) for track in tracks}
+    for tile in _scored_tiles(plan, reading, shuffled, direction, tracks, progress):
+        for name, values in tile.values.items():
+            finders[name].add(tile.start, values, tile.scored)
+    return {name: [peak.value for peak in finder.finish()] for name, finder in finders.items()}
+
+
+def _entry(
+    reading: ReadRecord,
+    record: Record,
+    seconds: float,
+    summaries: dict[str, TrackSummary],
+    ghosts: dict[str, GhostEntry],
+) -> RecordEntry:
+    read = sum(sweep.end - sweep.start for sweep in reading.sweeps)
+    spans = [reading.forward_span(span.start, span.end) for sweep in reading.sweeps for span in sweep.spans]
+    counts = sum((record.counts(*span) for span in spans), BaseCounts())
+    return RecordEntry(
+        name=record.name,
+        length=len(record),
+        read=read,
+        written_from=min(span[0] for span in spans),
+        written_to=max(span[1] for span in spans),
+        scored=counts.scored,
+        n=counts.n,
+        soft_masked=counts.soft_masked,
+        iupac=counts.iupac,
+        tracks={name: _forward_summary(reading, summary) for name, summary in summaries.items()},
+        ghosts=ghosts,
+        seconds=seconds,
+        bases_per_second=read / seconds,
+        peak_memory_bytes=peak_memory(),
+    )
+
+
+def _forward_summary(reading: ReadRecord, summary: TrackSummary) -> TrackSummary:
+    if not reading.reverse:
+        return summary
+    position = summary.maximum_position
+    return replace(
+        summary,
+        bins=summary.bins[::-1],
+        maximum_position=None if position is None else reading.forward(position),
+    )

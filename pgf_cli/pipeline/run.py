@@ -11,18 +11,18 @@ from typing import Any
 
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate, certify
-from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.directions import Contrast
 from pgf_cli.core.threads import available_threads, set_threads
-from pgf_cli.pipeline.plan import TRACK, RunPlan
+from pgf_cli.pipeline.plan import RunPlan
 from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pipeline.record import RecordResult, score_record
+from pgf_cli.pipeline.tracks import Track, direction_text, track_entry
 from pgf_cli.pulses import Hit
 from pgf_cli.tracks import (
     BedGraphWriter,
     BigWigWriter,
     CsvWriter,
     RegionRow,
+    ScoredTile,
     StagedFiles,
     TrackLine,
     TrackWriter,
@@ -42,15 +42,8 @@ from pgf_cli.tracks.manifest import (
     Manifest,
     ModelEntry,
     Setting,
-    TrackEntry,
     manifest_text,
 )
-
-UNITS: dict[OutputLayer, str] = {
-    "logprobs": "nats per unit step along the direction",
-    "logits": "logits per unit step along the direction",
-    "hidden": "hidden units per unit step along the direction",
-}
 
 
 @dataclass(frozen=True)
@@ -89,12 +82,13 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
             started=started.isoformat(timespec="seconds"),
             seconds=time.perf_counter() - began,
             mode="tangent",
-            direction=Contrast.name,
+            direction=direction_text(settings, plan.sites),
+            strand=settings.strand,
             device=str(plan.model.device),
             threads=threads,
             settings=_settings(plan, provenance),
             model=_model_entry(plan),
-            tracks=[_track_entry(plan)],
+            tracks=[track_entry(track, settings, plan.sites, plan.model.output) for track in plan.tracks],
             records=[result.entry for result in results],
             dropped=sum(not row.kept for row in plan.selection.requested),
             certificate=_certificate_entry(plan, certificate),
@@ -117,21 +111,46 @@ def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list
 
 
 def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
-    track_line = None
-    if plan.settings.track_line:
-        entry = _track_entry(plan)
-        track_line = TrackLine(f"{plan.settings.prefix.name} {TRACK}", f"{entry.quantity}; {entry.unit}")
     writers: list[TrackWriter] = []
-    for track_format in plan.settings.formats:
-        path = paths[track_format]
-        match track_format:
-            case "bedgraph":
-                writers.append(BedGraphWriter(path, TRACK, track_line))
-            case "csv":
-                writers.append(CsvWriter(path, [TRACK]))
-            case "bigwig":
-                writers.append(BigWigWriter(path, TRACK, list(plan.genome.lengths.items())))
+    if "csv" in plan.settings.formats:
+        writers.append(CsvWriter(paths["csv"], [track.name for track in plan.tracks]))
+    for track in plan.tracks:
+        for track_format in plan.settings.formats:
+            if track_format == "bedgraph":
+                path, line = paths[f"bedgraph {track.name}"], _track_line(plan, track)
+                writers.append(OfRecord(track.contig, BedGraphWriter(path, track.name, line)))
+            elif track_format == "bigwig":
+                sizes = list(plan.genome.lengths.items())
+                path = paths[f"bigwig {track.name}"]
+                writers.append(OfRecord(track.contig, BigWigWriter(path, track.name, sizes)))
     return writers
+
+
+def _track_line(plan: RunPlan, track: Track) -> TrackLine | None:
+    if not plan.settings.track_line:
+        return None
+    entry = track_entry(track, plan.settings, plan.sites, plan.model.output)
+    return TrackLine(f"{plan.settings.prefix.name} {track.name}", f"{entry.quantity}; {entry.unit}")
+
+
+class OfRecord:
+    """Passes on the tiles of one record only, or of all."""
+
+    def __init__(self, contig: str | None, writer: TrackWriter) -> None:
+        self._contig, self._writer = contig, writer
+
+    def write(self, tile: ScoredTile) -> None:
+        """Add a tile if it is of the record."""
+        if self._contig in (None, tile.contig):
+            self._writer.write(tile)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._writer.close()
+
+    def discard(self) -> None:
+        """Let go of the file."""
+        self._writer.discard()
 
 
 def _write_tables(plan: RunPlan, paths: Mapping[str, Path], hits: Sequence[Hit]) -> None:
@@ -168,33 +187,21 @@ def _settings(plan: RunPlan, provenance: Provenance) -> dict[str, Setting]:
 
 def _model_entry(plan: RunPlan) -> ModelEntry:
     checkpoint = plan.checkpoint
-    ids = {letter: row for letter, row in zip("ACGTN", checkpoint.base_ids, strict=True) if row is not None}
     return ModelEntry(
         path=str(checkpoint.path),
         layout=checkpoint.layout,
         architecture=checkpoint.architecture,
         sizes=asdict(checkpoint.config),
         parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
-        alphabet=ids,
+        alphabet=checkpoint.alphabet,
         alphabet_source=checkpoint.alphabet_source,
         output_layer=plan.model.output,
         note=checkpoint.note,
     )
 
 
-def _track_entry(plan: RunPlan) -> TrackEntry:
-    output = plan.model.output
-    return TrackEntry(
-        TRACK,
-        f"how strongly the model's {output} at each base react to the {Contrast.name} direction "
-        "(more of this sequence, less of a uniform one) at all bases up to it: the 2-norm of the exact derivative",
-        UNITS[output],
-        "never negative",
-    )
-
-
 def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
-    first = plan.selection.sweeps[0].spans[0]
+    first = plan.selection.spans[0]
     return CertificateEntry(
         probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
         probe_bases=certificate.probe_bases,
@@ -207,7 +214,7 @@ def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEn
 
 
 def _input_entries(plan: RunPlan) -> list[FileEntry]:
-    bed = [plan.settings.bed] if plan.settings.bed else []
+    bed = [path for path in (plan.settings.bed, plan.settings.pulses_bed) if path]
     return [_file_entry(path, str(path)) for path in (plan.settings.fasta, *plan.checkpoint.files, *bed)]
 
 

@@ -1,6 +1,7 @@
 """What people read: the terminal report."""
 
+from pgf_cli.reports.inspection import print_inspection
 from pgf_cli.reports.sparkline import sparkline
 from pgf_cli.reports.terminal import print_report
 
-__all__ = ["print_report", "sparkline"]
+__all__ = ["print_inspection", "print_report", "sparkline"]

@@ -1,7 +1,8 @@
 """The terminal report of a finished run, printed from its files alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,7 +12,7 @@ from rich.table import Table
 from pgf_cli.pulses import Hit
 from pgf_cli.reports.sparkline import sparkline
 from pgf_cli.tracks import read_hits_tsv, readable_bytes
-from pgf_cli.tracks.manifest import Manifest, RecordEntry, read_manifest
+from pgf_cli.tracks.manifest import GhostEntry, Manifest, RecordEntry, read_manifest
 
 RECORDS_IN_FULL = 20
 HITS_SHOWN = 10
@@ -43,17 +44,24 @@ def number(value: float | None) -> str:
     return "NA" if value is None else f"{value:.4g}"
 
 
+def length(bases: int | None) -> str:
+    """Return a number of bases, NA for none."""
+    return "NA" if bases is None else f"{bases:,}"
+
+
 def _print_run(manifest: Manifest, console: Console) -> None:
     model, settings = manifest.model, manifest.settings
+    layers = f"{model.sizes['layers']} layers, " if "layers" in model.sizes else ""
     _heading(console, f"pgf-sensitivity {manifest.version}: {manifest.mode} sweep of {settings['fasta'].value}")
     rows = [
         (
             "model",
-            f"{model.path} ({model.architecture}, {model.sizes['layers']} layers, width {model.sizes['channels']}, "
+            f"{model.path} ({model.architecture}, {layers}width {model.sizes['channels']}, "
             f"{model.parameters:,} parameters; {settings['dtype'].value} on {manifest.device})",
         ),
         ("alphabet", f"{_alphabet(model.alphabet)} (from {model.alphabet_source})"),
         *([("note", model.note)] if model.note else []),
+        ("direction", manifest.direction + (", read on the reverse strand" if manifest.strand == "reverse" else "")),
         *((track.name, f"{track.quantity}; {track.unit}; {track.sign}") for track in manifest.tracks),
         ("positions", "1-based here; 0-based half-open in the files"),
     ]
@@ -95,29 +103,71 @@ def _print_record(record: RecordEntry, console: Console) -> None:
 def _print_hits(manifest: Manifest, hits: Sequence[Hit], console: Console) -> None:
     shown_records = {record.name for record in manifest.records[:RECORDS_IN_FULL]}
     shown = [hit for hit in hits if hit.chrom in shown_records]
-    best = sorted(shown, key=lambda hit: -hit.value)[:HITS_SHOWN]
+    kinds = {track.name: track.kind for track in manifest.tracks}
+    _print_hit_table("hits", manifest, [hit for hit in shown if kinds[hit.track] == "response"], console)
+    if "ghost" in kinds.values():
+        _print_hit_table("ghost pulses", manifest, [hit for hit in shown if kinds[hit.track] == "ghost"], console)
+
+
+def _print_hit_table(title: str, manifest: Manifest, hits: Sequence[Hit], console: Console) -> None:
+    best = sorted(hits, key=lambda hit: -hit.value)[:HITS_SHOWN]
     distance = manifest.settings["hit_distance"].value
     _heading(
         console,
-        f"hits: the {len(best)} highest of {len(hits)} called "
+        f"{title}: the {len(best)} highest of {len(hits)} called "
         f"(local maxima within {distance} bases; no p-value is implied)",
     )
     if not best:
         console.print("  none")
         return
+    ghosts = {(record.name, name): ghost for record in manifest.records for name, ghost in record.ghosts.items()}
+    columns = _hit_columns(best, ghosts)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column, justify in (
-        ("position", "left"), ("value", "right"), ("percentile", "right"), ("robust z", "right"),
-        ("context, the hit in brackets", "left"), ("flags", "left"),
-    ):  # fmt: skip
-        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for name, column in columns.items():
+        table.add_column(name, justify="left" if column.left else "right", no_wrap=True)
     for hit in best:
-        cells = (
-            position(hit.chrom, hit.start), number(hit.value), f"{hit.percentile:.3f}", number(hit.robust_z),
-            hit.context, ", ".join(hit.flags),
-        )  # fmt: skip
-        table.add_row(*map(escape, cells))
+        table.add_row(*(escape(column.text(hit)) for column in columns.values()))
     console.print(Padding(table, (0, 0, 0, 2)))
+
+
+class Column(NamedTuple):
+    """A column of a table of hits."""
+
+    text: Callable[[Hit], str]
+    left: bool = False
+
+
+def _hit_columns(hits: Sequence[Hit], ghosts: Mapping[tuple[str, str], GhostEntry]) -> dict[str, Column]:
+    """The columns that say something about these hits."""
+
+    def ghost(hit: Hit) -> GhostEntry:
+        return ghosts[hit.chrom, hit.name]
+
+    columns = {
+        "position": Column(lambda hit: position(hit.chrom, hit.start), left=True),
+        "value": Column(lambda hit: number(hit.value)),
+    }
+    if all((hit.chrom, hit.name) in ghosts for hit in hits):
+        columns["of response"] = Column(lambda hit: f"{ghost(hit).share:.2%}" if ghost(hit).share >= 1e-4 else "<0.01%")
+        if not any(hit.pulse for hit in hits):
+            columns["from at least"] = Column(lambda hit: f"{ghost(hit).upstream:,} b")
+    columns |= {
+        "percentile": Column(lambda hit: f"{hit.percentile:.3f}"),
+        "robust z": Column(lambda hit: number(hit.robust_z)),
+    }
+    if any(hit.fdr is not None for hit in hits):
+        columns["FDR"] = Column(lambda hit: number(hit.fdr))
+    if any(hit.pulse for hit in hits):
+        columns |= {
+            "pulse": Column(lambda hit: hit.pulse or "NA", left=True),
+            "lag": Column(lambda hit: length(hit.lag)),
+            "half-life": Column(lambda hit: length(hit.half_life)),
+            "reach": Column(lambda hit: length(hit.reach)),
+        }
+    columns["context, the hit in brackets"] = Column(lambda hit: hit.context, left=True)
+    if any(hit.flags for hit in hits):
+        columns["flags"] = Column(lambda hit: ", ".join(hit.flags), left=True)
+    return columns
 
 
 def _print_certificate(manifest: Manifest, console: Console) -> None:

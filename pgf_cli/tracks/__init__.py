@@ -7,6 +7,7 @@ from pgf_cli.tracks.csv_table import CsvWriter
 from pgf_cli.tracks.estimates import Span, TrackFormat, estimated_bytes, readable_bytes
 from pgf_cli.tracks.hit_files import HitsFileError, read_hits_tsv, write_hits_bed, write_hits_tsv
 from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
+from pgf_cli.tracks.spool import TrackSpool
 from pgf_cli.tracks.staging import DiskSpaceError, OutputExistsError, OutputFolderError, StagedFiles, check_outputs
 from pgf_cli.tracks.textfile import WriteError
 from pgf_cli.tracks.tile import NonFiniteScoreError, ScoredTile, TrackWriter, finishing
@@ -30,6 +31,7 @@ __all__ = [
     "HitsFileError",
     "RegionRow",
     "write_regions_table",
+    "TrackSpool",
     "StagedFiles",
     "check_outputs",
     "OutputExistsError",

@@ -54,6 +54,8 @@ class TrackEntry:
     """What a track's number is."""
 
     name: str
+    kind: str
+    """response or ghost."""
     quantity: str
     unit: str
     sign: str
@@ -74,6 +76,16 @@ class TrackSummary:
 
 
 @dataclass(frozen=True)
+class GhostEntry:
+    """What a ghost hit's numbers say beside the hits table."""
+
+    share: float
+    """Of the response at that base, between 0 and about 1."""
+    upstream: int
+    """How many bases upstream the effect comes from, at least."""
+
+
+@dataclass(frozen=True)
 class RecordEntry:
     """One record of the FASTA as it was swept; counts are over what was written."""
 
@@ -89,6 +101,8 @@ class RecordEntry:
     soft_masked: int
     iupac: int
     tracks: dict[str, TrackSummary]
+    ghosts: dict[str, GhostEntry]
+    """By the name of the hit."""
     seconds: float
     bases_per_second: float
     peak_memory_bytes: int
@@ -129,6 +143,7 @@ class Manifest:
     seconds: float
     mode: str
     direction: str
+    strand: str
     device: str
     threads: int
     settings: dict[str, Setting]

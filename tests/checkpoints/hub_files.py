@@ -13,7 +13,7 @@ def make_hub_model(**settings):
 
     torch.manual_seed(1)
     sizes = {"vocab_size": 11, "hidden_size": 8, "state_size": 4, "num_hidden_layers": 3, "time_step_rank": 2}
-    return MambaForCausalLM(HubConfig(**sizes, **settings)).eval()
+    return MambaForCausalLM(HubConfig(**(sizes | settings))).eval()
 
 
 def write_tokenizer(folder, vocab=TOKENS, **model):

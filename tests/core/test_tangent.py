@@ -18,9 +18,10 @@ CPU = torch.device("cpu")
 class RandomDirections:
     """K directions that depend on the position alone."""
 
-    name = "random"
+    begins = 0
 
     def __init__(self, directions: list[int]) -> None:
+        self.count = len(directions)
         self.table = torch.randn(8, 2000, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))[
             directions
         ]

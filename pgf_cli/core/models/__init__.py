@@ -1,7 +1,8 @@
 """Streaming models: one file per family."""
 
 from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.frechet import FrechetConfig, FrechetModel
 from pgf_cli.core.models.mamba import MambaConfig, MambaLM
 from pgf_cli.core.models.protocol import BaseIds, StreamingModel
 
-__all__ = ["BaseIds", "MambaConfig", "MambaLM", "OutputLayer", "StreamingModel"]
+__all__ = ["BaseIds", "FrechetConfig", "FrechetModel", "MambaConfig", "MambaLM", "OutputLayer", "StreamingModel"]

@@ -1,6 +1,7 @@
 """What the sweeps ask of a model: read a tile of bases, hand a fixed-size state to the next tile."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,18 @@ State = Any
 
 X_COLUMNS = 5
 """Columns of a model's input x: A, C, G, T and an indicator of N, along which no direction ever points."""
+
+
+def map_state(change: Callable[[Tensor], Tensor], state: State) -> State:
+    """Return the same nest of tuples with every tensor changed."""
+    if isinstance(state, Tensor):
+        return change(state)
+    parts = (map_state(change, part) for part in state)
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+
+
+def _no_tangents(primal: Tensor) -> Tensor:
+    return primal.new_zeros(0, *primal.shape)
 
 
 # torch.func.vmap: tangents get a leading K, the primal, which all directions share, does not.
@@ -80,6 +93,9 @@ class StreamingModel(nn.Module, ABC):
             state, state_dot = jvp(self.initial_state, (first,), (dot,))  # type: ignore[misc]
             return state_dot, state
 
+        if not len(first_dot):
+            state = self.initial_state(first)
+            return state, map_state(_no_tangents, state)
         state_dot, state = vmap(along, out_dims=_TANGENTS_ONLY)(first_dot)
         return state, state_dot
 
@@ -102,5 +118,8 @@ class StreamingModel(nn.Module, ABC):
             primal, tangent = jvp(self.forward, (x, state), dots)  # type: ignore[misc]
             return tangent, primal
 
+        if not len(x_dot):
+            y, after = self.forward(x, state)
+            return TileDual(y, _no_tangents(y), after, map_state(_no_tangents, after))
         (y_dot, after_dot), (y, after) = vmap(along, out_dims=_TANGENTS_ONLY)((x_dot, state_dot))
         return TileDual(y, y_dot, after, after_dot)

@@ -8,7 +8,11 @@ from torch import Tensor
 
 from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot
 from pgf_cli.core.directions import Direction
-from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.models.protocol import State, StreamingModel, map_state
+from pgf_cli.core.threads import computing
+
+# Tangents by the age of what seeded them: before the previous block, in the previous block, in this one.
+OLD, PREVIOUS, CURRENT = range(3)
 
 
 class TangentTile(NamedTuple):
@@ -22,15 +26,30 @@ class TangentTile(NamedTuple):
     """The model's output, (T, C)."""
     y_dot: Tensor
     """Its derivative along K directions, (K, T, C)."""
+    ghost_dot: Tensor | None
+    """The part of ``y_dot`` that goes back to what lies far upstream, (K, T, C); None unless asked for."""
 
 
 def tangent_sweep(
-    model: StreamingModel, sequence: BaseSequence, direction: Direction, *, start: int = 0, end: int, tile: int
+    model: StreamingModel,
+    sequence: BaseSequence,
+    direction: Direction,
+    *,
+    start: int = 0,
+    end: int,
+    tile: int,
+    ghost_distance: int | None = None,
 ) -> Iterator[TangentTile]:
     """Yield the output and its exact derivative along K directions, tile by tile.
 
     State and tangent state are handed from tile to tile, so the derivative is that of the whole sequence
-    ``sequence[start:end]`` and is never cut at a tile's edge. To the model, ``start`` is a sequence's first base.
+    ``sequence[start:end]`` and is never cut at a tile's edge. To the model, ``start`` is the first base. Before
+    the direction begins, only the primal is swept.
+
+    With a ghost distance W the sweep is cut into blocks of W bases, and each direction is carried as three tangents: of
+    what was seeded before the previous block, in it, and in this block. A new block begins by adding the second to the
+    first. By linearity their sum is the tangent, and the first is the exact response to what lies at least W bases
+    upstream, without the cancellation of a difference.
 
     Args:
         model: any streaming model.
@@ -38,25 +57,81 @@ def tangent_sweep(
         direction: the K directions.
         start: 0-based position of the first base read.
         end: one past the last base read.
-        tile: bases per tile; the last one may be shorter.
+        tile: bases per tile; the last one, and the last of a block, may be shorter.
+        ghost_distance: W, at least the model's lookahead; None carries no ghosts.
 
     Source: Phase Gradient Flow by tiled operator-space evolution, arXiv 2512.23068.
     """
+    ages = 1 if ghost_distance is None else 3
+    sweep = _Sweep(model, sequence, direction, ages)
+    with computing():
+        sweep.begin(start, min(end, start + model.lookahead))
+    first = start
+    while first < end:
+        last = min(end, first + tile)
+        if ghost_distance is not None:
+            done = (first - start) % ghost_distance
+            last = min(last, first + ghost_distance - done)
+            if done == 0 and first > start:
+                with computing():
+                    sweep.begin_block()
+        # What this sets is global to the thread: entered anew for each tile, it does not leak into the caller's code.
+        with computing():
+            advanced = sweep.advance(first, last)
+        yield advanced
+        first = last
 
-    def read(first: int, last: int) -> tuple[BaseCodes, Tensor, Tensor]:
-        codes = sequence[first:last]
-        x = one_hot(codes, model.dtype, model.device)
-        return codes, x, direction.tangents(first, x)
 
-    with torch.no_grad():
-        _, x, v = read(start, min(end, start + model.lookahead))
-        state, state_dot = model.initial_jvp(x, v)
-    for first in range(start, end, tile):
-        # Grad mode is global to the thread: entered anew for each tile, it does not leak into the caller's code.
-        with torch.no_grad():
-            codes, x, v = read(first, min(end, first + tile))
-            y, y_dot, state, state_dot = model.jvp(x, v, state, state_dot)
-        yield TangentTile(first, codes, y, y_dot)
+class _Sweep:
+    """The state of a sweep: the model's, and its tangents (ages x K of them, none before the direction begins)."""
+
+    def __init__(self, model: StreamingModel, sequence: BaseSequence, direction: Direction, ages: int) -> None:
+        self.model, self.sequence, self.direction, self.ages = model, sequence, direction, ages
+        self.state: State = None
+        self.state_dot: State = None
+        self.moving = False
+
+    def begin(self, start: int, last: int) -> None:
+        """Take the initial state from the inputs that it looks ahead to."""
+        self.moving = self.direction.begins < last
+        _, x, v = self._read(start, last)
+        self.state, self.state_dot = self.model.initial_jvp(x, v)
+
+    def begin_block(self) -> None:
+        """Let what the previous block seeded grow old."""
+        if not self.moving:
+            return
+
+        def shift(dot: Tensor) -> Tensor:
+            by_age = dot.view(self.ages, -1, *dot.shape[1:])
+            aged = torch.stack([by_age[OLD] + by_age[PREVIOUS], by_age[CURRENT], torch.zeros_like(by_age[CURRENT])])
+            return aged.view(dot.shape)
+
+        self.state_dot = map_state(shift, self.state_dot)
+
+    def advance(self, first: int, last: int) -> TangentTile:
+        """Read one tile."""
+        if not self.moving and self.direction.begins < last:
+            self.moving = True
+            count = self.ages * self.direction.count
+            self.state_dot = map_state(lambda part: part.new_zeros(count, *part.shape), self.state)
+        codes, x, v = self._read(first, last)
+        y, y_dot, self.state, self.state_dot = self.model.jvp(x, v, self.state, self.state_dot)
+        if not self.moving:
+            y_dot = y.new_zeros(self.ages * self.direction.count, *y.shape)
+        by_age = y_dot.view(self.ages, self.direction.count, *y.shape)
+        if self.ages == 1:
+            return TangentTile(first, codes, y, by_age[0], None)
+        return TangentTile(first, codes, y, by_age.sum(0), by_age[OLD])
+
+    def _read(self, first: int, last: int) -> tuple[BaseCodes, Tensor, Tensor]:
+        """Bases, x (T, 5) and its tangents: all ages are zero but the current one."""
+        codes = self.sequence[first:last]
+        x = one_hot(codes, self.model.dtype, self.model.device)
+        if not self.moving:
+            return codes, x, x.new_zeros(0, *x.shape)
+        v = self.direction.tangents(first, x)
+        return codes, x, torch.cat([v.new_zeros((self.ages - 1) * len(v), *x.shape), v])
 
 
 def response(y_dot: Tensor) -> Tensor:

@@ -5,12 +5,15 @@ the compiler keeps in first-level cache and vectorises over; no (T, E, N) array 
 ``reference.jvp``, term by term.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numba import njit, prange
 
 from pgf_cli.core.ops.exponential import FASTMATH, LOG2_E, exp2m1
 from pgf_cli.core.ops.selective_scan.reference import Scan, ScanDual
+from pgf_cli.core.threads import adopt_float_environment, float_environment
 
 BLOCK = 32
 """Channels of a work item; a constant, so that the compiler unrolls and the number of threads changes nothing."""
@@ -23,7 +26,9 @@ def _jvp(delta, A, B, C, D, u, h, delta_dot, B_dot, C_dot, u_dot, h_dot, y, y_do
     directions = u_dot.shape[0]
     log2_e = u.dtype.type(LOG2_E)
     one = u.dtype.type(1.0)
+    environment = float_environment()
     for block in prange((inner + BLOCK - 1) // BLOCK):
+        adopt_float_environment(environment)
         first = block * BLOCK
         width = min(BLOCK, inner - first)
         # Channels past the end compute on zeros: whole vectors everywhere.
@@ -87,9 +92,14 @@ def _jvp(delta, A, B, C, D, u, h, delta_dot, B_dot, C_dot, u_dot, h_dot, y, y_do
 
 def jvp(primal: Scan, dot: Scan) -> ScanDual:
     """Return y, h and their tangents along K directions; arguments and result as ``reference.jvp``."""
-    h, h_dot = primal.h.clone(), dot.h.clone()
-    y, y_dot = torch.empty_like(primal.u), torch.empty_like(dot.u)
+    return run_jvp(_jvp, primal, dot)
+
+
+def run_jvp(kernel: Any, primal: Scan, dot: Scan) -> ScanDual:
+    """Call a compiled loop with the tensors of a scan and with outputs for it to fill."""
+    h, h_dot = (state.clone(memory_format=torch.contiguous_format) for state in (primal.h, dot.h))
+    y, y_dot = primal.u.new_empty(primal.u.shape), dot.u.new_empty(dot.u.shape)
     moving = (dot.delta, dot.B, dot.C, dot.u, h_dot)
     arguments = (*primal[:-1], h, *moving, y, y_dot)
-    _jvp(*(tensor.contiguous().numpy() for tensor in arguments))
+    kernel(*(tensor.contiguous().numpy() for tensor in arguments))
     return ScanDual(y, y_dot, h, h_dot)

@@ -1,0 +1,57 @@
+"""Picking a model's tensors out of a checkpoint's, and checking that they can be its weights."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
+from pgf_cli.checkpoints.families import ModelConfig, architecture_of, optional_tensors, shapes_of
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def fit(tensors: Mapping[str, Tensor], config: ModelConfig, where: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Pick a model's tensors out of a checkpoint's.
+
+    Returns:
+        The model's tensors, and the names of those that belong to no part of it (a classifier's, say).
+
+    Raises:
+        MissingTensorError: a tensor of the model is missing.
+        TensorError: one has the wrong shape, holds no floating-point numbers, or holds NaN or infinity; or a part of
+            the model has a tensor that this family does not.
+    """
+    shapes = shapes_of(config)
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise MissingTensorError(name, where)
+        if tuple(tensors[name].shape) != shape:
+            found = tuple(tensors[name].shape)
+            raise TensorError(f"{where}: tensor {name} has shape {found}, expected {shape}; save or download it again.")
+        check_values(name, tensors[name], where)
+    parts = {name.partition(".")[0] for name in (*shapes, *optional_tensors(config))}
+    others = sorted(set(tensors) - set(shapes))
+    if foreign := [name for name in others if name.partition(".")[0] in parts]:
+        raise TensorError(
+            f"{where}: tensor {foreign[0]} has no place in a {architecture_of(config)} model of these settings; "
+            "the checkpoint is of another family, or its settings are not its own."
+        )
+    return {name: tensors[name] for name in shapes}, tuple(others)
+
+
+def check_values(name: str, tensor: Tensor, where: object) -> None:
+    """Check that a tensor holds finite floating-point numbers.
+
+    Raises:
+        TensorError: it does not.
+    """
+    if tensor.dtype not in _FLOATS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise TensorError(f"{where}: tensor {name} holds {kind}, not floating-point numbers; save it in float32.")
+    bad = int((~torch.isfinite(tensor)).sum())
+    if bad:
+        raise TensorError(
+            f"{where}: tensor {name} holds NaN or infinity in {bad:,} of {tensor.numel():,} values; "
+            "the training diverged or the file is damaged: take an earlier checkpoint or download it again."
+        )

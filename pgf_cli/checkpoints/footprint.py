@@ -1,0 +1,94 @@
+"""How much memory a model takes, asked of the model itself: nothing here knows what it is made of."""
+
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, UntypedStorage
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pgf_cli.core.directions import Contrast
+from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models.protocol import X_COLUMNS
+from pgf_cli.core.sweeps.tangent import response, tangent_sweep
+
+_PROBES = (64, 128)
+"""Tiles that are swept to learn what a base of a tile costs."""
+
+
+def state_bytes(model: StreamingModel) -> tuple[int, int]:
+    """Return the bytes that pass from tile to tile: of the state, and of its tangent along one direction."""
+    first = torch.zeros(model.lookahead, X_COLUMNS, dtype=model.dtype, device=model.device)
+    with torch.no_grad():
+        state, state_dot = model.initial_jvp(first, first[None])
+    return _total(_tensors(state)), _total(_tensors(state_dot))
+
+
+def storage_bytes(tensors: Iterable[Tensor]) -> int:
+    """Return the bytes behind tensors; memory that several of them share counts once."""
+    return sum({tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
+
+
+def tile_bytes(model: StreamingModel, tile: int) -> int:
+    """Estimate what a tangent sweep along one direction holds at its height, weights left out.
+
+    Two small tiles are swept and what they hold is counted; as every activation has a row a base, a straight line
+    leads from there to any tile. It is never above what the same count would find in the tile itself.
+
+    Args:
+        model: on the CPU.
+        tile: bases per tile.
+    """
+    short, long = _PROBES
+    low, high = _peak(model, short), _peak(model, long)
+    return round(low + (high - low) / (long - short) * (tile - short))
+
+
+class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of tensors made while it is active, and the most that were alive at once."""
+
+    def __init__(self, weights: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        # A transposed weight is a new tensor in old memory.
+        self._known = weakref.WeakSet(tensor.untyped_storage() for tensor in weights)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in _tensors(result):
+            self._add(tensor.untyped_storage())
+        return result
+
+    def _add(self, storage: UntypedStorage) -> None:
+        if storage not in self._known:
+            self._known.add(storage)
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._drop, storage.nbytes())
+
+    def _drop(self, count: int) -> None:
+        self.now -= count
+
+
+def _peak(model: StreamingModel, tile: int) -> int:
+    """The most bytes that a sweep of two tiles holds: in the second, the first one's state is there too."""
+    codes = (np.arange(2 * tile) % 4).astype(np.uint8)
+    live = _LiveTensors(model.parameters())
+    with live:
+        for part in tangent_sweep(model, codes, Contrast(), end=len(codes), tile=tile):
+            response(part.y_dot)
+    return live.peak
+
+
+def _tensors(nest: Any) -> Iterator[Tensor]:
+    if isinstance(nest, Tensor):
+        yield nest
+    elif isinstance(nest, tuple | list):
+        for part in nest:
+            yield from _tensors(part)
+
+
+def _total(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)

@@ -1,0 +1,107 @@
+"""What a checkpoint is and what running it takes, found out by reading it and by asking the model it makes."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pgf_cli.checkpoints.checkpoint import Checkpoint
+from pgf_cli.checkpoints.families import output_layers
+from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
+from pgf_cli.checkpoints.reader import read_checkpoint
+from pgf_cli.core.choices import Dtype, OutputLayer
+from pgf_cli.core.models import MambaConfig, StreamingModel
+
+
+@dataclass(frozen=True)
+class StateSize:
+    """Bytes that pass from tile to tile, in the number format of the computation."""
+
+    primal: int
+    tangent: int
+    """On top of it, for each direction."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """About how many bytes a tangent sweep along one direction takes on the CPU, beside the program itself."""
+
+    dtype: Dtype
+    tile: int
+    weights: int
+    """The model's, and the file's too where its number format is another."""
+    working: int
+    """A tile's activations and the states."""
+    total: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A checkpoint in a page."""
+
+    path: str
+    files: list[str]
+    layout: str
+    architecture: str
+    sizes: dict[str, int | float | bool]
+    parameters: int
+    file_dtypes: list[str]
+    alphabet: dict[str, int]
+    alphabet_source: str
+    head: Literal["tied", "own", "none"]
+    """A tied head is the embedding."""
+    output_layers: list[OutputLayer]
+    """The default first."""
+    note: str | None
+    ignored: list[str]
+    """Tensors of the files that are no part of the model."""
+    state_bytes: StateSize
+    memory_bytes: MemoryEstimate
+
+
+def inspect_checkpoint(path: Path, alphabet: str | None, tile: int, dtype: Dtype) -> Inspection:
+    """Read a checkpoint and say what it is.
+
+    Args:
+        path: as for ``read_checkpoint``.
+        alphabet: as for ``read_checkpoint``.
+        tile: bases per tile, for the estimate of memory.
+        dtype: number format of the computation, for sizes in bytes.
+
+    Raises:
+        CheckpointError, UsageError: as ``read_checkpoint``.
+    """
+    checkpoint = read_checkpoint(path, alphabet)
+    model = checkpoint.build(None, getattr(torch, dtype), torch.device("cpu"))
+    return Inspection(
+        path=str(checkpoint.path),
+        files=[str(file) for file in checkpoint.files],
+        layout=checkpoint.layout,
+        architecture=checkpoint.architecture,
+        sizes=asdict(checkpoint.config),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        file_dtypes=sorted({str(tensor.dtype).removeprefix("torch.") for tensor in checkpoint.tensors.values()}),
+        alphabet=checkpoint.alphabet,
+        alphabet_source=checkpoint.alphabet_source,
+        head=_head(checkpoint),
+        output_layers=list(output_layers(checkpoint.config)),
+        note=checkpoint.note,
+        ignored=list(checkpoint.ignored),
+        state_bytes=StateSize(*state_bytes(model)),
+        memory_bytes=_memory(checkpoint, model, tile, dtype),
+    )
+
+
+def _head(checkpoint: Checkpoint) -> Literal["tied", "own", "none"]:
+    config = checkpoint.config
+    if not isinstance(config, MambaConfig) or not config.head:
+        return "none"
+    return "tied" if config.tied else "own"
+
+
+def _memory(checkpoint: Checkpoint, model: StreamingModel, tile: int, dtype: Dtype) -> MemoryEstimate:
+    # A run keeps the checkpoint, whose tensors are the model's own where no conversion was needed.
+    weights = storage_bytes((*model.parameters(), *checkpoint.tensors.values()))
+    working = tile_bytes(model, tile)
+    return MemoryEstimate(dtype, tile, weights, working, weights + working)

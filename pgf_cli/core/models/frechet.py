@@ -1,0 +1,134 @@
+"""The paper's Frechet operator: one selective recurrence whose input is held exactly between two steps.
+
+    delta = softplus(dt_proj u),  B = B_proj u,  C = C_proj u,  A = -exp(A_log)
+    h_t = exp(delta_t A) h_(t-1) + phi1(delta_t A) B_t u_t
+    y_t = softplus(C_t . h_t + D u_t) max(redshift_scale, 1/2)
+
+u is the one-hot sequence itself or its embedding; N is the zero vector. ``forward`` is the definition in
+differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``).
+
+Source: arXiv 2512.23068; tensor names of its published code, from which phi1 differs by being exact.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.protocol import StreamingModel, TileDual
+from pgf_cli.core.ops import frechet_scan
+from pgf_cli.core.ops.activations import softplus_jvp
+from pgf_cli.core.ops.frechet_scan import Scan
+from pgf_cli.core.ops.linear import affine_jvp, linear
+from pgf_cli.errors import PgfError
+
+BASES = 4
+LOWEST_SCALE = 0.5
+
+
+class FrechetSizesError(PgfError, ValueError):
+    """A Frechet operator wider than a one-hot has no embedding."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            f"A Frechet operator of {channels} channels cannot read a one-hot of {BASES}: "
+            f"add embed.weight ({BASES}, {channels}) to it."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrechetConfig:
+    """Sizes of a Frechet operator."""
+
+    channels: int
+    """Width D of the input and of the recurrence; 4 where the one-hot itself is the input."""
+    state: int
+    """State size N per channel."""
+    window: int = 3
+    """How many of the first inputs the initial state is estimated from."""
+    embedded: bool
+    """Whether bases are embedded; without it the one-hot is the input."""
+    projection_bias: bool = True
+    """Whether dt_proj, B_proj and C_proj have a bias."""
+
+    def __post_init__(self) -> None:
+        if not self.embedded and self.channels != BASES:
+            raise FrechetSizesError(self.channels)
+
+
+class FrechetModel(StreamingModel):
+    """The paper's operator over single bases; its output is ``hidden``, (T, D)."""
+
+    output: OutputLayer = "hidden"
+
+    def __init__(self, config: FrechetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lookahead = config.window
+        D, N, bias = config.channels, config.state, config.projection_bias
+        self.A_log = nn.Parameter(torch.zeros(N))
+        self.dt_proj = nn.Linear(D, D, bias=bias)
+        self.B_proj = nn.Linear(D, N, bias=bias)
+        self.C_proj = nn.Linear(D, N, bias=bias)
+        self.D = nn.Parameter(torch.ones(D))
+        self.redshift_scale = nn.Parameter(torch.tensor(2.0))
+        self.init_estimator = nn.Linear(D * config.window, D * N)
+        if config.embedded:
+            self.embed = nn.Embedding(BASES, D)
+
+    def initial_state(self, first: Tensor) -> Tensor:
+        """Estimate h (D, N) from the first ``window`` inputs; zeros for a sequence shorter than that."""
+        if first.shape[0] < self.lookahead:
+            return self.D.new_zeros(self.config.channels, self.config.state)
+        h: Tensor = self.init_estimator(self._inputs(first).flatten())
+        return h.view(self.config.channels, self.config.state)
+
+    def initial_jvp(self, first: Tensor, first_dot: Tensor) -> tuple[Tensor, Tensor]:
+        """The same with its tangents along first_dot (K, ., 5); the bias has none."""
+        stack = torch.cat([first[None], first_dot])
+        sizes = (len(stack), self.config.channels, self.config.state)
+        if first.shape[0] < self.lookahead:
+            h = self.D.new_zeros(sizes)
+        else:
+            u = self._inputs_jvp(stack).flatten(1)
+            h = affine_jvp(u, self.init_estimator.weight, self.init_estimator.bias).view(sizes)
+        return h[0], h[1:]
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Read one tile; see ``StreamingModel.forward``."""
+        u = self._inputs(x)
+        delta = functional.softplus(self.dt_proj(u))
+        scan = Scan(delta, self._state_matrix(), self.B_proj(u), self.C_proj(u), self.D, u, state)
+        y, h = frechet_scan.reference.forward(scan)
+        return functional.softplus(y) * self._scale(), h
+
+    def jvp(self, x: Tensor, x_dot: Tensor, state: Tensor, state_dot: Tensor) -> TileDual:
+        """Read one tile and its K directions; see ``StreamingModel.jvp``."""
+        u = self._inputs_jvp(torch.cat([x[None], x_dot]))
+        delta = softplus_jvp(affine_jvp(u, self.dt_proj.weight, self.dt_proj.bias))
+        B = affine_jvp(u, self.B_proj.weight, self.B_proj.bias)
+        C = affine_jvp(u, self.C_proj.weight, self.C_proj.bias)
+        A, D = self._state_matrix(), self.D
+        primal = Scan(delta[0], A, B[0], C[0], D, u[0], state)
+        dot = Scan(delta[1:], A, B[1:], C[1:], D, u[1:], state_dot)
+        y, y_dot, h, h_dot = frechet_scan.jvp(primal, dot)
+        out = softplus_jvp(torch.cat([y[None], y_dot])) * self._scale()
+        return TileDual(out[0], out[1:], h, h_dot)
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        """The inputs u (T, D) of the operator for x (T, 5)."""
+        return x[:, :BASES] @ self.embed.weight if self.config.embedded else x[:, :BASES]
+
+    def _inputs_jvp(self, stack: Tensor) -> Tensor:
+        """The inputs u (1 + K, T, D) of the operator for a stack of x (1 + K, T, 5)."""
+        bases = stack[..., :BASES]
+        return linear(bases, self.embed.weight.T) if self.config.embedded else bases
+
+    def _state_matrix(self) -> Tensor:
+        """A, (D, N): one row for all channels."""
+        return -torch.exp(self.A_log).expand(self.config.channels, -1)
+
+    def _scale(self) -> Tensor:
+        return self.redshift_scale.clamp(min=LOWEST_SCALE)

@@ -1,0 +1,124 @@
+"""Which tracks a run writes, along which directions, and how their values come from a sweep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
+from pgf_cli.core.sweeps import TangentTile, response
+from pgf_cli.genome import LETTERS, PulseSite, complement
+from pgf_cli.settings import RunSettings
+from pgf_cli.tracks.manifest import TrackEntry
+
+Kind = Literal["response", "ghost"]
+
+UNITS: dict[OutputLayer, str] = {
+    "logprobs": "nats per unit step along the direction",
+    "logits": "logits per unit step along the direction",
+    "hidden": "hidden units per unit step along the direction",
+}
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track of a run."""
+
+    name: str
+    """As in the file's name and the CSV's column."""
+    kind: Kind
+    contig: str | None = None
+    """The only record that it is about; None: every record."""
+    index: int | None = None
+    """Which of the record's directions it follows; None: all of them together."""
+
+
+def planned_tracks(settings: RunSettings, sites: Sequence[PulseSite]) -> tuple[Track, ...]:
+    """Return the tracks of a run; with ``--separate`` those of every pulse."""
+    kinds: list[Kind] = ["response", "ghost"] if settings.ghost_distance else ["response"]
+    if not settings.separate:
+        return tuple(Track(kind, kind) for kind in kinds)
+    of_contig: dict[str, int] = {}
+    tracks = []
+    for site in sites:
+        index = of_contig.setdefault(site.contig, 0)
+        of_contig[site.contig] += 1
+        tracks += [Track(f"{kind}.{site.label}", kind, site.contig, index) for kind in kinds]
+    return tuple(tracks)
+
+
+@dataclass(frozen=True)
+class RecordDirection:
+    """The directions swept along one record, in the coordinates of the strand that is read."""
+
+    direction: Direction
+    pulses: tuple[tuple[int, PulseSite], ...]
+    """Position read and site of every pulse, in the order that the user gave."""
+
+    def pulses_of(self, track: Track) -> list[tuple[int, PulseSite]]:
+        """The pulses that a track follows, sorted."""
+        return sorted(self.pulses if track.index is None else [self.pulses[track.index]])
+
+    def values(self, track: Track, tile: TangentTile, ghost_distance: int) -> NDArray[np.floating[Any]]:
+        """Return a track's values (T,) on a tile."""
+        chosen = slice(None) if track.index is None else slice(track.index, track.index + 1)
+        if track.kind == "ghost" and tile.ghost_dot is not None:
+            return _array(tile.ghost_dot[chosen])
+        values = _array(tile.y_dot[chosen])
+        if track.kind == "response":
+            return values
+        # In a pulse run the ghost is the response at a lag of W or more from the nearest pulse at or before.
+        positions = np.arange(tile.start, tile.start + len(values))
+        pulses = np.array([position for position, _ in self.pulses_of(track)])
+        nearest = pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
+        return np.where(positions - nearest >= ghost_distance, values, 0).astype(values.dtype)
+
+
+def record_direction(settings: RunSettings, sites: Sequence[PulseSite], contig: str, length: int) -> RecordDirection:
+    """Return the directions to sweep along a record of ``length`` bases, given all of the run's pulses."""
+    reverse = settings.strand == "reverse"
+    pulses = []
+    for site in sites:
+        if site.contig == contig:
+            alt = complement(site.alt) if site.alt and reverse else site.alt
+            position = length - 1 - site.position if reverse else site.position
+            pulses.append((position, site, None if alt is None else LETTERS.index(alt)))
+    if pulses:
+        along = Pulses([Pulse(position, alt) for position, _, alt in pulses], separate=settings.separate)
+        return RecordDirection(along, tuple((position, site) for position, site, _ in pulses))
+    count = settings.random_directions
+    return RecordDirection(RandomNormal(count, settings.seed, contig) if count else Contrast(), ())
+
+
+def direction_text(settings: RunSettings, sites: Sequence[PulseSite]) -> str:
+    """Return the direction in words."""
+    if sites:
+        shown = ", ".join(map(str, sites[:5])) + (f" and {len(sites) - 5} more" if len(sites) > 5 else "")
+        return f"{'each of the pulses' if settings.separate else 'the pulses'} {shown}"
+    if settings.random_directions:
+        return (
+            f"random ({settings.random_directions} standard normal, seed {settings.seed}; root mean square over them)"
+        )
+    return "contrast (more of this sequence, less of a uniform one)"
+
+
+def track_entry(track: Track, settings: RunSettings, sites: Sequence[PulseSite], output: OutputLayer) -> TrackEntry:
+    """Say what a track's number is."""
+    along = direction_text(settings, [site for site in sites if track.index is None or track.name.endswith(site.label)])
+    reacts = f"how strongly the model's {output} at each base react to the direction {along}"
+    norm = "the 2-norm of the exact derivative"
+    if track.kind == "response":
+        quantity = f"{reacts} at all bases read up to it: {norm}"
+    elif sites:
+        quantity = f"the response at {settings.ghost_distance:,} bases or more past the nearest pulse, 0 elsewhere"
+    else:
+        quantity = f"the part of the response that goes back {settings.ghost_distance:,} bases or more: {norm}"
+    return TrackEntry(track.name, track.kind, quantity, UNITS[output], "never negative")
+
+
+def _array(y_dot: Any) -> NDArray[np.floating[Any]]:
+    values: NDArray[np.floating[Any]] = response(y_dot).cpu().numpy()
+    return values

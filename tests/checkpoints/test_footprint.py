@@ -1,0 +1,64 @@
+"""What a model takes; the independent sources are closed forms and the operating system's own count of memory."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
+from pgf_cli.core.models import FrechetConfig, FrechetModel
+
+MEASURE = """
+import resource
+import numpy as np
+from conftest import random_mamba
+from pgf_cli.checkpoints.footprint import tile_bytes
+from pgf_cli.core.directions import Contrast
+from pgf_cli.core.sweeps.tangent import response, tangent_sweep
+from pgf_cli.core.threads import set_threads
+
+set_threads(2)
+tile = 4_000
+model = random_mamba(channels=64, layers=2, inner=128, state=4)
+estimate = tile_bytes(model, tile)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+codes = (np.arange(2 * tile) % 4).astype(np.uint8)
+for part in tangent_sweep(model, codes, Contrast(), end=2 * tile, tile=tile):
+    response(part.y_dot)
+print(estimate, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss has other units")
+def test_the_estimate_is_within_a_factor_of_two_of_the_process_s_own_peak(request):
+    command = [sys.executable, "-c", MEASURE]
+    done = subprocess.run(command, cwd=request.config.rootpath / "tests", capture_output=True, text=True, check=True)
+    estimate, measured = map(int, done.stdout.split())
+    assert measured > 50_000_000
+    assert measured / 2 < estimate < measured * 2
+
+
+def test_weights_do_not_count_as_a_tile_s(make_mamba):
+    sizes = {"channels": 200, "layers": 1, "inner": 16}
+    short, long = (tile_bytes(make_mamba(**sizes), tile) for tile in (10, 200))
+    # At least r, norm(r) and in_proj of it, each with its tangent, in float64; the weights alone would be 70 kB.
+    assert 2 * 10 * (200 + 200 + 32) * 8 < short < 300_000
+    assert 2 * 200 * (200 + 200 + 32) * 8 < long < 20 * short
+
+
+@pytest.mark.parametrize(("dtype", "itemsize"), [(torch.float32, 4), (torch.float64, 8)])
+def test_state_bytes_are_those_of_convolution_and_recurrence(make_mamba, dtype, itemsize):
+    model = make_mamba(layers=3, inner=22, state=5, conv=4).to(dtype)
+    count = 3 * (22 * (4 - 1) + 22 * 5)
+    assert state_bytes(model) == (count * itemsize, count * itemsize)
+
+
+def test_the_operator_s_state_is_its_recurrence_alone():
+    model = FrechetModel(FrechetConfig(channels=6, state=5, embedded=True))
+    assert state_bytes(model) == (6 * 5 * 4, 6 * 5 * 4)
+
+
+def test_memory_that_tensors_share_counts_once():
+    whole = torch.zeros(100)
+    assert storage_bytes([whole, whole[50:], whole.view(10, 10), torch.zeros(3)]) == 412
