@@ -296,7 +296,8 @@ def run(
         fasta=fasta, model=model, output=output, formats=_formats(formats),
         track_line=track_line, regions=tuple(regions or ()), bed=bed, chroms=tuple(chroms or ()), context=context,
         hits=hits, hit_distance=hit_distance, output_layer=output_layer, alphabet=alphabet, tile=tile, device=device,
-        dtype=dtype, threads=threads, force=force,
+        dtype=dtype, threads=threads, force=force, strand=strand, direction=direction, pulses=tuple(pulses or ()),
+        pulses_bed=pulses_bed, separate=separate, ghost_distance=ghost_distance, null=null, seed=seed,
     )  # fmt: skip
     if dry_run:
         _describe(settings)

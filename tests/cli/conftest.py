@@ -36,7 +36,11 @@ def checkpoint(tmp_path: Path) -> Path:
     config = MambaConfig(channels=8, layers=2, inner=16, state=4, conv=4, dt_rank=2, vocab=6)
     ids = BaseIds(0, 1, 2, 3, 4)
     path = tmp_path / "toy.safetensors"
-    save_checkpoint(path, config, MambaLM(config, ids, "logprobs").state_dict(), ids, note="random weights, toy")
+    model = MambaLM(config, ids, "logprobs").requires_grad_(False)
+    for block in model.blocks:
+        # Small steps, so that an effect is still felt hundreds of bases on.
+        block.mixer.dt_proj.bias.fill_(-5.0)
+    save_checkpoint(path, config, model.state_dict(), ids, note="random weights, toy")
     return path
 
 

@@ -90,8 +90,7 @@ def test_hits_are_the_highest_local_maxima_of_the_track(run):
     run("--hits", "3", "--hit-distance", "40")
     track = bedgraph("genome.response.bedgraph")
     hits = pd.read_csv("genome.hits.tsv", sep="\t")
-    for name, group in hits.groupby("chrom"):
-        group = group[group.track == "response"]
+    for name, group in hits[hits.track == "response"].groupby("chrom"):
         here = track[track.chrom == name].set_index("start").value
         peaks = [at for at, value in here.items() if value == here.loc[at - 40 : at + 40].max()]
         expected = sorted(peaks, key=lambda at: -here[at])[:3]
