@@ -95,6 +95,14 @@ def test_xargs_on_one_fasta_without_an_index_then_sorted_for_ucsc(shell):
     np.testing.assert_array_equal(stored, np.array([line.split()[3] for line in lines], dtype=np.float32))
 
 
+def test_the_pulse_example_writes_a_track_per_pulse(shell):
+    sequence = "ACG" * 200
+    folder, _ = shell(f"printf '>chr1\\n{sequence}\\n' > chr1.fa")
+    shell(block("--separate"))
+    tracks = sorted(path.name for path in folder.glob("pulses.response.*"))
+    assert tracks == ["pulses.response.chr1_150.bedgraph", "pulses.response.chr1_300_T.bedgraph"]
+
+
 def test_track_line_and_json_examples(shell):
     folder, _ = shell(block("--track-line"))
     assert (folder / "upload.response.bedgraph").read_text().startswith("track type=bedGraph")
