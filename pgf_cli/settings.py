@@ -7,12 +7,15 @@ from typing import Literal
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import UsageError
 
-Format = Literal["bedgraph", "csv", "bigwig"]
+Format = Literal["bedgraph", "csv", "bigwig", "npz"]
 
+Mode = Literal["tangent", "adjoint", "both"]
+AdjointTrack = Literal["contribution", "norm", "max-snv"]
 Strand = Literal["forward", "reverse"]
 Null = Literal["shuffle"]
 
 LOWEST = {"tile": 1, "hits": 0, "hit_distance": 1, "threads": 1, "context": 0, "ghost_distance": 0, "seed": 0}
+LOWEST |= {"snapshot_budget": 1, "trace": 0}
 
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
 COMPRESSED_SUFFIXES = (".gz", ".bgz")
@@ -34,6 +37,18 @@ class RunSettings:
     context: int | None = None
     """Bases read upstream of a region; None: from the record's first base."""
     strand: Strand = "forward"
+    mode: Mode = "both"
+    objective: str | None = None
+    """``loglik``, ``sum`` or ``logit:J``; None: loglik with a head, sum without."""
+    targets: tuple[str, ...] = ()
+    """Regions that the objective is over; none: everything written."""
+    adjoint_tracks: tuple[AdjointTrack, ...] = ("contribution",)
+    gradient_correction: bool = True
+    snapshot_budget: int = 256
+    """MB."""
+    snapshots_on_disk: bool = False
+    trace: int = 0
+    """Ghost hits of each record that are followed back to their sources."""
     direction: str = "contrast"
     """``contrast``, ``random`` or ``random:K``; pulses beat it."""
     pulses: tuple[str, ...] = ()
@@ -60,6 +75,16 @@ class RunSettings:
             if value is not None and value < lowest:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more")
 
+        if self.mode == "tangent" and (self.objective or self.targets):
+            raise UsageError("--objective and --target are the adjoint's; add --mode adjoint or --mode both")
+        if self.mode == "adjoint" and (self.pulses or self.pulses_bed or self.direction != "contrast"):
+            raise UsageError("--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both")
+        if self.mode == "tangent" and "npz" in self.formats:
+            raise UsageError("--format npz holds the adjoint's hypothetical scores; use --mode adjoint or --mode both")
+        if self.trace and (self.mode == "adjoint" or not self.ghost_distance):
+            raise UsageError("--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance")
+        if self.trace and (self.pulses or self.pulses_bed or self.direction != "contrast"):
+            raise UsageError("--trace is for the contrast direction: a pulse is its own source")
         self.random_directions  # noqa: B018  raises what is wrong with --direction
         pulsed = bool(self.pulses or self.pulses_bed)
         if pulsed and self.direction != "contrast":

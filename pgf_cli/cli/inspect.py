@@ -1,12 +1,11 @@
 """``pgf-sensitivity inspect``: what a checkpoint is."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pgf_cli.cli.output import show
 from pgf_cli.core.choices import Dtype
 
 
@@ -49,10 +48,6 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(asdict(inspection), indent=2))
         return
-    from rich.console import Console
-
     from pgf_cli.reports import print_inspection
 
-    on_terminal = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
-    # Piped lines stay whole, whatever the width of the terminal.
-    print_inspection(inspection, Console(highlight=False, emoji=False, width=None if on_terminal else 200))
+    show(lambda console: print_inspection(inspection, console))

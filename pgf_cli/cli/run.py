@@ -2,23 +2,23 @@
 
 import enum
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from pgf_cli.cli.config import load_config, setting_sources
 from pgf_cli.cli.exits import VERBOSE
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.settings import Format, Null, RunSettings, Strand
+from pgf_cli.settings import AdjointTrack, Format, Mode, Null, RunSettings, Strand
 
 if TYPE_CHECKING:
     from pgf_cli.pipeline import Progress, RunPlan
 
 FormatName = enum.StrEnum("FormatName", list(get_args(Format)))  # type: ignore[misc]
-"""The formats as typer wants a repeatable choice."""
-
-PIPED_WIDTH = 200
+AdjointTrackName = enum.StrEnum("AdjointTrackName", list(get_args(AdjointTrack)))  # type: ignore[misc]
+"""Choices as typer wants repeatable ones."""
 
 INPUT, WHERE, WHAT, OUTPUT, MACHINE = "Input", "Where", "What is computed", "Output", "Machine"
 
@@ -172,6 +172,55 @@ def run(
             envvar="PGF_SEED", rich_help_panel=WHAT, metavar="N", help="Seed of random directions and shuffles."
         ),
     ] = 0,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            envvar="PGF_MODE",
+            rich_help_panel=WHAT,
+            help="tangent: where the model reacts (response, ghost); adjoint: which bases a score depends on "
+            "(contribution); or both.",
+        ),
+    ] = "both",
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PGF_OBJECTIVE",
+            rich_help_panel=WHAT,
+            metavar="loglik|sum|logit:J",
+            help="The score that the adjoint explains: log-likelihood of the targets (default with a head), sum of "
+            "all outputs (default without), or one logit, J a base or a row of the head.",
+        ),
+    ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            envvar="PGF_TARGET",
+            rich_help_panel=WHAT,
+            metavar="CHROM:START-END",
+            help="Where the objective is taken, 1-based inclusive; repeatable. Default: everything written.",
+        ),
+    ] = None,
+    adjoint_tracks: Annotated[
+        list[AdjointTrackName] | None,
+        typer.Option(
+            "--track",
+            envvar="PGF_TRACK",
+            rich_help_panel=WHAT,
+            metavar="contribution|norm|max-snv",
+            help="Adjoint tracks; repeatable: the gradient at the base that is there (signed; default), its 2-norm "
+            "over the four bases, or the strongest substitution's.",
+        ),
+    ] = None,
+    no_gradient_correction: Annotated[
+        bool,
+        typer.Option(
+            "--no-gradient-correction",
+            envvar="PGF_NO_GRADIENT_CORRECTION",
+            rich_help_panel=WHAT,
+            help="Do not subtract the gradient's mean over the four bases.",
+        ),
+    ] = False,
     output_layer: Annotated[
         OutputLayer | None,
         typer.Option(
@@ -184,6 +233,15 @@ def run(
     hits: Annotated[
         int, typer.Option(envvar="PGF_HITS", rich_help_panel=WHAT, metavar="N", help="Hits kept per record.")
     ] = 20,
+    trace: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_TRACE",
+            rich_help_panel=WHAT,
+            metavar="N",
+            help="Follow the N best ghost hits of each record back to their sources: PREFIX.trace.tsv.",
+        ),
+    ] = 0,
     hit_distance: Annotated[
         int,
         typer.Option(
@@ -211,8 +269,9 @@ def run(
             "--format",
             envvar="PGF_FORMAT",
             rich_help_panel=OUTPUT,
-            metavar="bedgraph|csv|bigwig",
-            help="Track format; repeatable. Default: bedgraph.",
+            metavar="bedgraph|csv|bigwig|npz",
+            help="Track format; repeatable. Default: bedgraph. npz: hypothetical scores and one-hot sequence of "
+            "equally long regions, (N, 4, L), for motif tools.",
         ),
     ] = None,
     track_line: Annotated[
@@ -260,6 +319,24 @@ def run(
             help="Bases per tile: memory grows with it, results differ by rounding only.",
         ),
     ] = 512,
+    snapshot_budget: Annotated[
+        int,
+        typer.Option(
+            envvar="PGF_SNAPSHOT_BUDGET",
+            rich_help_panel=MACHINE,
+            metavar="MB",
+            help="What the adjoint may keep of states; with less it reads tiles forwards more than once.",
+        ),
+    ] = 256,
+    snapshots_on_disk: Annotated[
+        bool,
+        typer.Option(
+            "--snapshots-on-disk",
+            envvar="PGF_SNAPSHOTS_ON_DISK",
+            rich_help_panel=MACHINE,
+            help="Keep them in a temporary file beside the outputs.",
+        ),
+    ] = False,
     device: Annotated[
         str,
         typer.Option(
@@ -293,11 +370,14 @@ def run(
     is 1-based. Every option can be set as PGF_OPTION in the environment.
     """
     settings = RunSettings(
-        fasta=fasta, model=model, output=output, formats=_formats(formats),
+        fasta=fasta, model=model, output=output, formats=_choices(formats) or RunSettings.formats,  # type: ignore[arg-type]
         track_line=track_line, regions=tuple(regions or ()), bed=bed, chroms=tuple(chroms or ()), context=context,
         hits=hits, hit_distance=hit_distance, output_layer=output_layer, alphabet=alphabet, tile=tile, device=device,
         dtype=dtype, threads=threads, force=force, strand=strand, direction=direction, pulses=tuple(pulses or ()),
         pulses_bed=pulses_bed, separate=separate, ghost_distance=ghost_distance, null=null, seed=seed,
+        mode=mode, trace=trace, objective=objective, targets=tuple(targets or ()), snapshot_budget=snapshot_budget,
+        adjoint_tracks=_choices(adjoint_tracks) or RunSettings.adjoint_tracks,  # type: ignore[arg-type]
+        gradient_correction=not no_gradient_correction, snapshots_on_disk=snapshots_on_disk,
     )  # fmt: skip
     if dry_run:
         _describe(settings)
@@ -309,9 +389,8 @@ def run(
         show_report(manifest)
 
 
-def _formats(names: list[FormatName] | None) -> tuple[Format, ...]:
-    chosen = dict.fromkeys(name.value for name in names or [])
-    return cast(tuple[Format, ...], tuple(chosen)) or RunSettings.formats
+def _choices(names: Sequence[enum.StrEnum] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.value for name in names or []))
 
 
 def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> Path:
@@ -330,18 +409,10 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
 
 def show_report(manifest: Path) -> None:
     """Print the report of a finished run on stdout."""
-    from rich.console import Console
-
+    from pgf_cli.cli.output import show
     from pgf_cli.reports import print_report
 
-    if sys.stdout.isatty():
-        print_report(manifest, Console(highlight=False, emoji=False))
-        return
-    # A piped report has no terminal's width to fit, and no padding at the ends of its lines.
-    console = Console(highlight=False, emoji=False, width=PIPED_WIDTH)
-    with console.capture() as captured:
-        print_report(manifest, console)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    show(lambda console: print_report(manifest, console))
 
 
 def _progress(*, quiet: bool) -> "Progress":

@@ -4,24 +4,30 @@ Relative error is ||a - b|| / ||b|| in the 2-norm over the whole probe, never pe
 """
 
 import copy
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import N_CODE, BaseCodes, one_hot
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.sweeps.adjoint import adjoint_sweep
 from pgf_cli.core.sweeps.tangent import tangent_sweep
 
 PROBE_BASES = 256
 STEP = 1e-5
 FINITE_DIFFERENCE_THRESHOLD = 1e-6
 PRECISION_THRESHOLD = 1e-5
-TILE_THRESHOLDS = {torch.float32: 1e-5, torch.float64: 1e-12}
+ROUNDING_THRESHOLDS = {torch.float32: 1e-5, torch.float64: 1e-12}
+"""For two ways to the same number in the same number format."""
 RAGGED_TILE = 37
-"""Tile of the tiling check: odd, and no divisor of the probe's length, so that the last tile is short."""
+"""Tile of the checks in tiles: odd, and no divisor of the probe's length, so that the last tile is short."""
 
 
 class Check(NamedTuple):
@@ -52,37 +58,56 @@ class Certificate:
         return all(check.passed for check in self.checks)
 
 
-def certify(model: StreamingModel, probe: BaseCodes) -> Certificate:
-    """Check the tangent of ``model`` along the contrast direction on a probe (T,) of base codes without N.
+def take_probe(chunks: Iterable[BaseCodes], bases: int = PROBE_BASES) -> BaseCodes:
+    """Return the first bases that are not N, fewer than asked for where there are no more; reads no further."""
+    parts: list[BaseCodes] = [np.empty(0, dtype=np.uint8)]
+    for chunk in chunks:
+        parts.append(chunk[chunk != N_CODE])
+        if sum(map(len, parts)) >= bases:
+            break
+    return np.concatenate(parts)[:bases]
+
+
+def certify(model: StreamingModel, probe: BaseCodes, *, seed: int = 0) -> Certificate:
+    """Check tangent and adjoint of ``model`` along the contrast direction v on a probe (T,) of base codes without N.
 
     The finite differences use ``forward``, the definition in plain torch, so they check the fast analytic path and
-    not merely its consistency with itself.
+    not merely its consistency with itself. The adjoint is checked against the tangent by <w, J v> = <J^T w, v>.
+
+    Args:
+        model: any streaming model in float32 or float64.
+        probe: base codes, (T,), T >= 1.
+        seed: of the weights w.
     """
     double = copy.deepcopy(model).to(torch.float64)
     single = copy.deepcopy(model).to(torch.float32)
     exact = _derivative(double, probe, len(probe))
     whole = _derivative(model, probe, len(probe))
     tiled = _derivative(model, probe, RAGGED_TILE)
+    run_dtype, rounding = str(model.dtype).removeprefix("torch."), ROUNDING_THRESHOLDS[model.dtype]
     return Certificate(
         len(probe),
         (
             Check(
+                "adjoint identity",
+                f"<w, J v> and <J^T w, v>, tiles of {RAGGED_TILE}, {run_dtype}",
+                _adjoint_gap(model, probe, tiled, seed),
+                rounding,
+            ),
+            Check(
                 "central finite differences",
-                f"float64, step {STEP:g}",
+                f"J v and differences of the output, step {STEP:g}, float64",
                 relative_error(_central_difference(double, probe), exact),
                 FINITE_DIFFERENCE_THRESHOLD,
             ),
             Check(
                 "float32 against float64",
-                "the whole probe in one tile",
+                "J v of the whole probe in one tile",
                 relative_error(_derivative(single, probe, len(probe)), exact),
                 PRECISION_THRESHOLD,
             ),
             Check(
-                f"tiles of {RAGGED_TILE} against one tile",
-                str(model.dtype).removeprefix("torch."),
-                relative_error(tiled, whole),
-                TILE_THRESHOLDS[model.dtype],
+                f"tiles of {RAGGED_TILE} against one tile", f"J v, {run_dtype}", relative_error(tiled, whole), rounding
             ),
         ),
     )
@@ -90,7 +115,11 @@ def certify(model: StreamingModel, probe: BaseCodes) -> Certificate:
 
 def relative_error(a: Tensor, b: Tensor) -> float:
     """Return ||a - b|| / ||b|| in float64; 0 where both are 0 throughout."""
-    gap, size = (a.double() - b.double()).norm().item(), b.double().norm().item()
+    return _relative((a.double() - b.double()).norm().item(), b)
+
+
+def _relative(gap: float, b: Tensor) -> float:
+    size = b.double().norm().item()
     return gap / size if size else (0.0 if gap == 0.0 else float("inf"))
 
 
@@ -98,6 +127,33 @@ def _derivative(model: StreamingModel, probe: BaseCodes, tile: int) -> Tensor:
     """J v, (T, C)."""
     tiles = tangent_sweep(model, probe, Contrast(), end=len(probe), tile=tile)
     return torch.cat([part.y_dot[0] for part in tiles])
+
+
+class _Weighted:
+    """The objective <w, y> for given weights w (T, C)."""
+
+    def __init__(self, w: Tensor) -> None:
+        self._w = w
+
+    def weights(self, start: int, codes: BaseCodes, following: int | None) -> Tensor:
+        return self._w[start : start + len(codes)]
+
+
+def _adjoint_gap(model: StreamingModel, probe: BaseCodes, y_dot: Tensor, seed: int) -> float:
+    """|<w, J v> - <J^T w, v>| / ||J v||, summed in float64, for J v = y_dot (T, C) and w standard normal."""
+    normal = torch.randn(y_dot.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    w = normal.to(y_dot)
+    tangent = (w.double() * y_dot.double()).sum().item()
+    v = Contrast().tangents(0, one_hot(probe, model.dtype, model.device))[0].double()
+
+    sweep = partial(adjoint_sweep, model, probe, _Weighted(w), end=len(probe), tile=RAGGED_TILE)
+    # Too few snapshots for all tiles, so that states are computed anew, but enough that none is more than once.
+    schedule = sweep().schedule
+    few = (math.isqrt(2 * schedule.tiles) + 1) * schedule.state_bytes
+    adjoint = sum(
+        (tile.x_bar.double() * v[tile.start : tile.start + len(tile.x_bar)]).sum().item() for tile in sweep(budget=few)
+    )
+    return _relative(abs(tangent - adjoint), y_dot)
 
 
 def _central_difference(model: StreamingModel, probe: BaseCodes) -> Tensor:

@@ -21,11 +21,13 @@ class Sweep(NamedTuple):
     contig: str
     start: int
     spans: tuple[Region, ...]
+    until: int = 0
+    """Reading goes on to here at least, 0-based exclusive."""
 
     @property
     def end(self) -> int:
         """Where reading ends, 0-based exclusive."""
-        return self.spans[-1].end
+        return max(self.until, self.spans[-1].end)
 
 
 class Selection(NamedTuple):

@@ -5,8 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from pgf_cli.core.bases import N_CODE, BaseSequence
 from pgf_cli.genome import PulseSite, Record, Sweep, decode, mirror
 from pgf_cli.pipeline.tracks import RecordDirection, Track
@@ -77,11 +75,12 @@ class Scores(Protocol):
     """What is known of a track that has passed by."""
 
     sketch: TrackSketch
+    magnitudes: TrackSketch
     peaks: PeakFinder
 
 
 class HitCaller:
-    """Calls the hits of one record's tracks.
+    """Calls the hits of one record's tracks, those of signed tracks by magnitude.
 
     Args:
         reading: the record.
@@ -101,14 +100,13 @@ class HitCaller:
     ) -> None:
         self._reading, self._direction, self._spool, self._settings = reading, direction, spool, settings
         self._responses = {track.index: track.name for track in tracks if track.kind == "response"}
-        self._shortest = np.dtype(settings.dtype).type
 
     def call(self, track: Track, scores: Scores, null: Sequence[float] | None) -> list[Hit]:
         """Return a track's hits, highest first; positions are those of the strand that is read."""
         peaks = scores.peaks.finish()
         rates = false_discovery_rates([peak.value for peak in peaks], null) if null is not None else [None] * len(peaks)
         return [
-            self._hit(track, rank, peak, scores.sketch, rate)
+            self._hit(track, rank, peak, scores, rate)
             for rank, (peak, rate) in enumerate(zip(peaks, rates, strict=True), start=1)
         ]
 
@@ -118,8 +116,9 @@ class HitCaller:
             return {}
         return {hit.name: self._ghost_entry(track, hit) for hit in hits}
 
-    def _hit(self, track: Track, rank: int, peak: Peak, sketch: TrackSketch, rate: float | None) -> Hit:
+    def _hit(self, track: Track, rank: int, peak: Peak, scores: Scores, rate: float | None) -> Hit:
         position = peak.position
+        value = self._spool.read(track.name, position, position + 1)[0]
         pulse, lag, life, far = self._persistence(track, position)
         return Hit(
             chrom=self._reading.name,
@@ -128,9 +127,9 @@ class HitCaller:
             name=f"{track.name}_{rank}",
             track=track.name,
             # As in the track: the shortest decimal of the run's own number format.
-            value=float(str(self._shortest(peak.value))),
-            percentile=sketch.percentile(peak.value),
-            robust_z=sketch.robust_z(peak.value),
+            value=float(str(value)),
+            percentile=scores.magnitudes.percentile(peak.value),
+            robust_z=scores.sketch.robust_z(float(value)),
             fdr=rate,
             pulse=None if pulse is None else str(pulse),
             lag=lag,
@@ -142,7 +141,7 @@ class HitCaller:
 
     def _persistence(self, track: Track, position: int) -> tuple[PulseSite | None, int | None, int | None, int | None]:
         """The pulse that a hit goes back to, its lag, its half-life and the pulse's reach."""
-        pulses = self._direction.pulses_of(track)
+        pulses = self._direction.pulses_of(track) if track.is_tangent else []
         places = [place for place, _ in pulses]
         index = nearest_pulse(position, places)
         if index is None:

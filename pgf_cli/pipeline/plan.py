@@ -1,16 +1,15 @@
 """What a run will do, found out before it computes: everything that can be refused is refused here."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from pgf_cli.checkpoints import AlphabetError, Checkpoint, read_checkpoint
-from pgf_cli.core.bases import N_CODE, BaseCodes
-from pgf_cli.core.certificate import PROBE_BASES
+from pgf_cli.core.bases import BaseCodes
+from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.genome import (
@@ -19,12 +18,16 @@ from pgf_cli.genome import (
     PulseSite,
     Region,
     Selection,
+    Sweep,
     decode,
     mirror,
     parse_pulse,
+    parse_region,
     read_pulses,
     select,
 )
+from pgf_cli.pipeline.arrays import array_regions
+from pgf_cli.pipeline.objective import ObjectivePlan, output_layer_of, plan_objective
 from pgf_cli.pipeline.tracks import Track, planned_tracks
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks import Span, check_bigwig, estimated_bytes
@@ -55,6 +58,8 @@ class RunPlan:
     probe: BaseCodes
     """The first non-N bases of what is written, for the certificate."""
     sites: tuple[PulseSite, ...]
+    objective: ObjectivePlan | None
+    """None where there is no adjoint."""
     tracks: tuple[Track, ...]
     outputs: dict[str, Path]
     """What each output file is, to its final path; a track file is "FORMAT TRACK"."""
@@ -67,8 +72,9 @@ class RunPlan:
 
     @property
     def to_read(self) -> int:
-        """Bases that the model will read, upstream context and the null included."""
-        return sum(sweep.end - sweep.start for sweep in self.selection.sweeps) * (2 if self.settings.null else 1)
+        """Bases that sweeps will report, each pass over them counted: tangent, adjoint, and both of the null."""
+        passes = (2 if self.settings.mode == "both" else 1) * (2 if self.settings.null else 1)
+        return passes * sum(sweep.end - sweep.start for sweep in self.selection.sweeps)
 
     @property
     def to_score(self) -> int:
@@ -87,10 +93,11 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     if "bigwig" in settings.formats:
         check_bigwig(list(genome.lengths.items()))
     sites = _pulse_sites(settings, genome)
-    selection = _selection(settings, genome, sites)
+    targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
+    selection = _selection(settings, genome, sites, targets)
     _check_pulses(sites, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
-    model = checkpoint.build(settings.output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
+    model = checkpoint.build(output_layer_of(settings), getattr(torch, settings.dtype), resolve_device(settings.device))
     if 0 < settings.ghost_distance < model.lookahead:
         raise UsageError(
             f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
@@ -108,8 +115,9 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         tuple(count(row.region) if row.kept else BaseCounts() for row in selection.requested),
         checkpoint,
         model,
-        probe_bases(genome, selection),
+        take_probe(_written_chunks(genome, selection)),
         sites,
+        plan_objective(settings, model, checkpoint.alphabet, targets),
         tracks,
         output_paths(settings, tracks),
         _estimate(settings, selection, tracks, model.dtype.itemsize),
@@ -147,26 +155,20 @@ def output_paths(settings: RunSettings, tracks: tuple[Track, ...]) -> dict[str, 
         if track_format == "csv":
             outputs["csv"] = named(".csv")
             continue
+        if track_format == "npz":
+            outputs |= {"npz": named(".hypothetical.npz"), "npz one-hot": named(".onehot.npz")}
+            continue
         suffix = {"bedgraph": "bedgraph", "bigwig": "bw"}[track_format]
         outputs |= {f"{track_format} {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
     tables = {
         "hits_bed": ".hits.bed",
         "hits_tsv": ".hits.tsv",
+        **({"trace": ".trace.tsv"} if settings.trace else {}),
         "regions": ".regions.tsv",
         "chrom_sizes": ".chrom.sizes",
         "manifest": MANIFEST_SUFFIX,
     }
     return outputs | {what: named(suffix) for what, suffix in tables.items()}
-
-
-def probe_bases(genome: Genome, selection: Selection) -> BaseCodes:
-    """Return the first non-N bases of what is written, at most ``PROBE_BASES``."""
-    parts: list[BaseCodes] = []
-    for chunk in _written_chunks(genome, selection):
-        parts.append(chunk[chunk != N_CODE])
-        if sum(map(len, parts)) >= PROBE_BASES:
-            break
-    return np.concatenate(parts)[:PROBE_BASES]
 
 
 def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]:
@@ -188,13 +190,15 @@ def _pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]
     return tuple(sites)
 
 
-def _selection(settings: RunSettings, genome: Genome, sites: tuple[PulseSite, ...]) -> Selection:
-    """What to write: what was asked for; in a pulse run, only of records that have a pulse."""
+def _selection(
+    settings: RunSettings, genome: Genome, sites: Sequence[PulseSite], targets: Sequence[Region]
+) -> Selection:
+    """What to write: what was asked for, by default of the records that have a pulse or target where there are any."""
     chroms = settings.chroms
-    if sites and not (settings.regions or settings.bed or chroms):
-        pulsed = {site.contig for site in sites}
-        chroms = tuple(name for name in genome.names if name in pulsed)
-    return select(
+    if (sites or targets) and not (settings.regions or settings.bed or chroms):
+        named = {place.contig for place in sites or targets}
+        chroms = tuple(name for name in genome.names if name in named)
+    selection = select(
         genome.lengths,
         settings.regions,
         settings.bed,
@@ -203,6 +207,25 @@ def _selection(settings: RunSettings, genome: Genome, sites: tuple[PulseSite, ..
         source=str(settings.fasta),
         reverse=settings.strand == "reverse",
     )
+    return selection._replace(sweeps=tuple(_reaching(sweep, targets, settings, genome) for sweep in selection.sweeps))
+
+
+def _reaching(sweep: Sweep, targets: Sequence[Region], settings: RunSettings, genome: Genome) -> Sweep:
+    """Let a sweep go on to the last target."""
+    if not targets:
+        return sweep
+    ends = []
+    for target in targets:
+        if target.contig == sweep.contig:
+            mirrored = mirror(target.start, target.end, genome.lengths[sweep.contig])
+            end = mirrored[1] if settings.strand == "reverse" else target.end
+            if end > sweep.start:
+                ends.append(end)
+    if not ends:
+        raise UsageError(
+            f"no --target is on {sweep.contig} where it is read; leave that record out, or add a target there"
+        )
+    return sweep._replace(until=max(ends))
 
 
 def _check_pulses(sites: tuple[PulseSite, ...], selection: Selection, genome: Genome, *, reverse: bool) -> None:
@@ -256,5 +279,9 @@ def _estimate(settings: RunSettings, selection: Selection, tracks: tuple[Track, 
     for contig in {span.contig for span in selection.spans}:
         spans = [Span(*span) for span in selection.spans if span.contig == contig]
         here = sum(track.contig in (None, contig) for track in tracks)
-        total += sum(estimated_bytes(track_format, spans, here, itemsize) for track_format in settings.formats)
+        for track_format in settings.formats:
+            if track_format != "npz":
+                total += estimated_bytes(track_format, spans, here, itemsize)
+    if "npz" in settings.formats:
+        total += sum(2 * 4 * itemsize * (region.end - region.start) for region in array_regions(selection))
     return total

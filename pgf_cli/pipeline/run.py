@@ -4,14 +4,19 @@ import hashlib
 import itertools
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate, certify
 from pgf_cli.core.threads import available_threads, set_threads
+from pgf_cli.pipeline.arrays import HALF_LARGEST, HALF_SMALLEST, HypotheticalScores, array_regions
+from pgf_cli.pipeline.attribution import relative_gap
 from pgf_cli.pipeline.plan import RunPlan
 from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pipeline.record import RecordResult, score_record
@@ -33,6 +38,7 @@ from pgf_cli.tracks import (
     write_hits_bed,
     write_hits_tsv,
     write_regions_table,
+    write_trace_table,
 )
 from pgf_cli.tracks.manifest import (
     SCHEMA,
@@ -42,6 +48,7 @@ from pgf_cli.tracks.manifest import (
     Manifest,
     ModelEntry,
     Setting,
+    TrackEntry,
     manifest_text,
 )
 
@@ -75,20 +82,24 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         results = _score(plan, paths, progress)
         hits = [hit for result in results for hit in result.hits]
         _write_tables(plan, paths, hits)
+        if "trace" in paths:
+            write_trace_table(paths["trace"], [row for result in results for row in result.sources])
         manifest = Manifest(
             schema=SCHEMA,
             version=__version__,
             command=provenance.command,
             started=started.isoformat(timespec="seconds"),
             seconds=time.perf_counter() - began,
-            mode="tangent",
+            mode=settings.mode,
             direction=direction_text(settings, plan.sites),
             strand=settings.strand,
+            objective=_objective_text(plan),
+            gap=_run_gap(results),
             device=str(plan.model.device),
             threads=threads,
             settings=_settings(plan, provenance),
             model=_model_entry(plan),
-            tracks=[track_entry(track, settings, plan.sites, plan.model.output) for track in plan.tracks],
+            tracks=[_track_entry(plan, track) for track in plan.tracks],
             records=[result.entry for result in results],
             dropped=sum(not row.kept for row in plan.selection.requested),
             certificate=_certificate_entry(plan, certificate),
@@ -103,11 +114,27 @@ def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list
     writers = _writers(plan, paths)
     progress.begin(plan.to_read)
     try:
-        with finishing(writers):
+        with finishing(writers), _arrays(plan) as arrays:
             by_record = itertools.groupby(plan.selection.sweeps, key=lambda sweep: sweep.contig)
-            return [score_record(plan, list(sweeps), writers, progress) for _, sweeps in by_record]
+            results = [score_record(plan, list(sweeps), writers, arrays, progress) for _, sweeps in by_record]
+            if arrays is not None:
+                arrays.write(paths["npz"])
+                arrays.write_one_hot(paths["npz one-hot"], plan.genome)
     finally:
         progress.end()
+    if arrays is not None and not HALF_SMALLEST <= arrays.largest <= HALF_LARGEST:
+        progress.message(
+            f"warning: the largest hypothetical score is {arrays.largest:.3g}; motif tools store float16, "
+            "which cannot hold it: scale the scores first"
+        )
+    return results
+
+
+def _arrays(plan: RunPlan) -> AbstractContextManager[HypotheticalScores | None]:
+    if "npz" not in plan.settings.formats:
+        return nullcontext()
+    folder, dtype = plan.settings.prefix.parent, np.dtype(plan.settings.dtype)
+    return HypotheticalScores(folder, array_regions(plan.selection), dtype)
 
 
 def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
@@ -129,7 +156,7 @@ def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
 def _track_line(plan: RunPlan, track: Track) -> TrackLine | None:
     if not plan.settings.track_line:
         return None
-    entry = track_entry(track, plan.settings, plan.sites, plan.model.output)
+    entry = _track_entry(plan, track)
     return TrackLine(f"{plan.settings.prefix.name} {track.name}", f"{entry.quantity}; {entry.unit}")
 
 
@@ -198,6 +225,21 @@ def _model_entry(plan: RunPlan) -> ModelEntry:
         output_layer=plan.model.output,
         note=checkpoint.note,
     )
+
+
+def _track_entry(plan: RunPlan, track: Track) -> TrackEntry:
+    return track_entry(track, plan.settings, plan.sites, plan.model.output, _objective_text(plan))
+
+
+def _objective_text(plan: RunPlan) -> str | None:
+    return plan.objective.text(plan.model.output) if plan.objective else None
+
+
+def _run_gap(results: Sequence[RecordResult]) -> float | None:
+    """Between the run's two signed totals; None where there were not both sweeps."""
+    adjoints = [result.entry.adjoint for result in results if result.entry.adjoint]
+    tangent = [adjoint.tangent_total for adjoint in adjoints if adjoint.tangent_total is not None]
+    return relative_gap(sum(tangent), sum(adjoint.adjoint_total for adjoint in adjoints)) if tangent else None
 
 
 def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:

@@ -14,7 +14,9 @@ from pgf_cli.genome import LETTERS, PulseSite, complement
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks.manifest import TrackEntry
 
-Kind = Literal["response", "ghost"]
+Kind = Literal["response", "ghost", "contribution", "norm", "max-snv"]
+SIGNED: tuple[Kind, ...] = ("contribution", "max-snv")
+TANGENT: tuple[Kind, ...] = ("response", "ghost")
 
 UNITS: dict[OutputLayer, str] = {
     "logprobs": "nats per unit step along the direction",
@@ -35,19 +37,32 @@ class Track:
     index: int | None = None
     """Which of the record's directions it follows; None: all of them together."""
 
+    @property
+    def signed(self) -> bool:
+        """Whether values have a sign, so that hits are two-sided."""
+        return self.kind in SIGNED
+
+    @property
+    def is_tangent(self) -> bool:
+        """Whether the tangent sweep computes it."""
+        return self.kind in TANGENT
+
 
 def planned_tracks(settings: RunSettings, sites: Sequence[PulseSite]) -> tuple[Track, ...]:
     """Return the tracks of a run; with ``--separate`` those of every pulse."""
+    adjoint = [Track(kind, kind) for kind in settings.adjoint_tracks] if settings.mode != "tangent" else []
+    if settings.mode == "adjoint":
+        return tuple(adjoint)
     kinds: list[Kind] = ["response", "ghost"] if settings.ghost_distance else ["response"]
     if not settings.separate:
-        return tuple(Track(kind, kind) for kind in kinds)
+        return (*(Track(kind, kind) for kind in kinds), *adjoint)
     of_contig: dict[str, int] = {}
     tracks = []
     for site in sites:
         index = of_contig.setdefault(site.contig, 0)
         of_contig[site.contig] += 1
         tracks += [Track(f"{kind}.{site.label}", kind, site.contig, index) for kind in kinds]
-    return tuple(tracks)
+    return (*tracks, *adjoint)
 
 
 @dataclass(frozen=True)
@@ -105,8 +120,12 @@ def direction_text(settings: RunSettings, sites: Sequence[PulseSite]) -> str:
     return "contrast (more of this sequence, less of a uniform one)"
 
 
-def track_entry(track: Track, settings: RunSettings, sites: Sequence[PulseSite], output: OutputLayer) -> TrackEntry:
-    """Say what a track's number is."""
+def track_entry(
+    track: Track, settings: RunSettings, sites: Sequence[PulseSite], output: OutputLayer, objective: str | None
+) -> TrackEntry:
+    """Say what a track's number is; ``objective`` in words."""
+    if not track.is_tangent:
+        return _adjoint_entry(track, settings, str(objective))
     along = direction_text(settings, [site for site in sites if track.index is None or track.name.endswith(site.label)])
     reacts = f"how strongly the model's {output} at each base react to the direction {along}"
     norm = "the 2-norm of the exact derivative"
@@ -117,6 +136,24 @@ def track_entry(track: Track, settings: RunSettings, sites: Sequence[PulseSite],
     else:
         quantity = f"the part of the response that goes back {settings.ghost_distance:,} bases or more: {norm}"
     return TrackEntry(track.name, track.kind, quantity, UNITS[output], "never negative")
+
+
+def _adjoint_entry(track: Track, settings: RunSettings, objective: str) -> TrackEntry:
+    gradient = f"exact gradient of {objective} with respect to the base"
+    corrected = ", minus its mean over the four bases" if settings.gradient_correction else ""
+    unit = "nats per base" if objective.startswith("the log-likelihood") else "output units per base"
+    quantity, sign = {
+        "contribution": (
+            f"{gradient} that is there{corrected}",
+            "signed: positive where more of this base raises the objective",
+        ),
+        "norm": (f"2-norm over the four bases of the {gradient}{corrected}", "never negative"),
+        "max-snv": (
+            f"strongest first-order effect of a substitution, {gradient} put there minus the one there",
+            "signed: positive where the substitution raises the objective",
+        ),
+    }[track.kind]
+    return TrackEntry(track.name, track.kind, quantity, unit, sign)
 
 
 def _array(y_dot: Any) -> NDArray[np.floating[Any]]:

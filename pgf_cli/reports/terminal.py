@@ -1,6 +1,7 @@
 """The terminal report of a finished run, printed from its files alone."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +12,13 @@ from rich.table import Table
 
 from pgf_cli.pulses import Hit
 from pgf_cli.reports.sparkline import sparkline
-from pgf_cli.tracks import read_hits_tsv, readable_bytes
-from pgf_cli.tracks.manifest import GhostEntry, Manifest, RecordEntry, read_manifest
+from pgf_cli.tracks import TraceRow, read_hits_tsv, read_trace_table, readable_bytes
+from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, Manifest, RecordEntry, read_manifest
 
 RECORDS_IN_FULL = 20
 HITS_SHOWN = 10
+SOURCES_SHOWN = 3
+SWEEPS = {"tangent": "tangent sweep", "adjoint": "adjoint sweep", "both": "tangent and adjoint sweeps"}
 
 
 def print_report(manifest_path: Path, console: Console) -> None:
@@ -29,7 +32,8 @@ def print_report(manifest_path: Path, console: Console) -> None:
     hits = read_hits_tsv(next(path for name, path in files.items() if name.endswith(".hits.tsv")))
     _print_run(manifest, console)
     _print_records(manifest, console)
-    _print_hits(manifest, hits, console)
+    traces = [row for name, path in files.items() if name.endswith(".trace.tsv") for row in read_trace_table(path)]
+    _print_hits(manifest, hits, traces, console)
     _print_certificate(manifest, console)
     _print_files(manifest, manifest_path, console)
 
@@ -52,7 +56,7 @@ def length(bases: int | None) -> str:
 def _print_run(manifest: Manifest, console: Console) -> None:
     model, settings = manifest.model, manifest.settings
     layers = f"{model.sizes['layers']} layers, " if "layers" in model.sizes else ""
-    _heading(console, f"pgf-sensitivity {manifest.version}: {manifest.mode} sweep of {settings['fasta'].value}")
+    _heading(console, f"pgf-sensitivity {manifest.version}: {SWEEPS[manifest.mode]} of {settings['fasta'].value}")
     rows = [
         (
             "model",
@@ -61,6 +65,7 @@ def _print_run(manifest: Manifest, console: Console) -> None:
         ),
         ("alphabet", f"{_alphabet(model.alphabet)} (from {model.alphabet_source})"),
         *([("note", model.note)] if model.note else []),
+        *([("objective", manifest.objective)] if manifest.objective else []),
         ("direction", manifest.direction + (", read on the reverse strand" if manifest.strand == "reverse" else "")),
         *((track.name, f"{track.quantity}; {track.unit}; {track.sign}") for track in manifest.tracks),
         ("positions", "1-based here; 0-based half-open in the files"),
@@ -91,26 +96,51 @@ def _print_record(record: RecordEntry, console: Console) -> None:
         f"{record.soft_masked:,} soft-masked"
     )
     for name, track in record.tracks.items():
-        highest = "" if track.maximum_position is None else f" at {position(record.name, track.maximum_position)}"
-        console.print(f"    {name}: median {number(track.median)}, maximum {number(track.maximum)}{escape(highest)}")
+        place = "" if track.strongest_position is None else f" at {position(record.name, track.strongest_position)}"
+        console.print(f"    {name}: median {number(track.median)}, strongest {number(track.strongest)}{escape(place)}")
         console.print(f"    [cyan]{sparkline(track.bins)}[/cyan]")
+    if record.adjoint:
+        console.print(f"    objective {record.adjoint.objective:,.6g}{_gap(record.adjoint)}")
     console.print(
         f"    read {record.read:,} bases in {record.seconds:.1f} s: {record.bases_per_second:,.0f} bases/s, "
         f"peak memory {readable_bytes(record.peak_memory_bytes)}"
     )
 
 
-def _print_hits(manifest: Manifest, hits: Sequence[Hit], console: Console) -> None:
+def _gap(adjoint: AdjointEntry) -> str:
+    if adjoint.gap is None:
+        return ""
+    return (
+        f"; signed totals {adjoint.tangent_total:,.6g} by the tangent, {adjoint.adjoint_total:,.6g} by the adjoint "
+        f"(relative gap {adjoint.gap:.1e})"
+    )
+
+
+def _print_traces(traces: Sequence[TraceRow], console: Console) -> None:
+    _heading(console, "sources of ghost pulses: where the strongest come from (share of the ghost)")
+    by_hit = groupby(traces, key=lambda row: (row.chrom, row.hit_start))
+    for (chrom, start), rows in islice(by_hit, HITS_SHOWN):
+        sources = "; ".join(
+            f"{position(chrom, row.start)} {row.base}, {row.distance:,} b, {row.share:+.2%}"
+            for row in islice(rows, SOURCES_SHOWN)
+        )
+        console.print(f"  {escape(position(chrom, start))} from {escape(sources)}")
+
+
+def _print_hits(manifest: Manifest, hits: Sequence[Hit], traces: Sequence[TraceRow], console: Console) -> None:
     shown_records = {record.name for record in manifest.records[:RECORDS_IN_FULL]}
     shown = [hit for hit in hits if hit.chrom in shown_records]
     kinds = {track.name: track.kind for track in manifest.tracks}
-    _print_hit_table("hits", manifest, [hit for hit in shown if kinds[hit.track] == "response"], console)
-    if "ghost" in kinds.values():
-        _print_hit_table("ghost pulses", manifest, [hit for hit in shown if kinds[hit.track] == "ghost"], console)
+    titles = {"response": "hits", "ghost": "ghost pulses"}
+    for kind in dict.fromkeys(kinds.values()):
+        of_kind = [hit for hit in shown if kinds[hit.track] == kind]
+        _print_hit_table(titles.get(kind, f"{kind} hits"), manifest, of_kind, console)
+    if traces:
+        _print_traces(traces, console)
 
 
 def _print_hit_table(title: str, manifest: Manifest, hits: Sequence[Hit], console: Console) -> None:
-    best = sorted(hits, key=lambda hit: -hit.value)[:HITS_SHOWN]
+    best = sorted(hits, key=lambda hit: -abs(hit.value))[:HITS_SHOWN]
     distance = manifest.settings["hit_distance"].value
     _heading(
         console,
@@ -175,6 +205,8 @@ def _print_certificate(manifest: Manifest, console: Console) -> None:
     verdict = "[green]passed[/green]" if certificate.passed else "[bold red]FAILED[/bold red]"
     _heading(console, f"certificate of exactness: {verdict}", markup=True)
     console.print(f"  on {escape(certificate.probe)}; relative errors of the derivative in the 2-norm")
+    if manifest.gap is not None:
+        console.print(f"  the run's two signed totals, by the tangent and by the adjoint, differ by {manifest.gap:.1e}")
     for check in certificate.checks:
         console.print(
             f"  {'[green]pass[/green]' if check.passed else '[bold red]FAIL[/bold red]'}  "

@@ -6,11 +6,13 @@ from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
 from pgf_cli.tracks.csv_table import CsvWriter
 from pgf_cli.tracks.estimates import Span, TrackFormat, estimated_bytes, readable_bytes
 from pgf_cli.tracks.hit_files import HitsFileError, read_hits_tsv, write_hits_bed, write_hits_tsv
+from pgf_cli.tracks.npz import write_npz
 from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
 from pgf_cli.tracks.spool import TrackSpool
 from pgf_cli.tracks.staging import DiskSpaceError, OutputExistsError, OutputFolderError, StagedFiles, check_outputs
 from pgf_cli.tracks.textfile import WriteError
 from pgf_cli.tracks.tile import NonFiniteScoreError, ScoredTile, TrackWriter, finishing
+from pgf_cli.tracks.trace_table import TraceFileError, TraceRow, read_trace_table, write_trace_table
 
 __all__ = [
     "ScoredTile",
@@ -24,6 +26,7 @@ __all__ = [
     "check_bigwig",
     "MissingBigWigError",
     "UnwritableBigWigError",
+    "write_npz",
     "write_chrom_sizes",
     "write_hits_bed",
     "write_hits_tsv",
@@ -32,6 +35,10 @@ __all__ = [
     "RegionRow",
     "write_regions_table",
     "TrackSpool",
+    "TraceRow",
+    "write_trace_table",
+    "read_trace_table",
+    "TraceFileError",
     "StagedFiles",
     "check_outputs",
     "OutputExistsError",

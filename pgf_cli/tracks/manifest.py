@@ -69,10 +69,12 @@ class TrackSummary:
     mad: float | None
     minimum: float | None
     maximum: float | None
-    maximum_position: int | None
+    strongest: float | None
+    """The value of largest magnitude."""
+    strongest_position: int | None
     """0-based."""
     bins: list[float | None]
-    """Maximum in equal parts of the written stretch, for a sparkline."""
+    """Largest magnitude in equal parts of the written stretch, for a sparkline."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,33 @@ class GhostEntry:
     """Of the response at that base, between 0 and about 1."""
     upstream: int
     """How many bases upstream the effect comes from, at least."""
+
+
+@dataclass(frozen=True)
+class ScheduleEntry:
+    """How an adjoint sweep was walked back."""
+
+    tiles: int
+    snapshots: int
+    state_bytes: int
+    extra_tiles: int
+    """Tiles read forwards beyond the first forward sweep."""
+
+
+@dataclass(frozen=True)
+class AdjointEntry:
+    """A record's adjoint."""
+
+    objective: float
+    """The objective's value."""
+    tangent_total: float | None
+    """<w, J v>, by the tangent sweep; None where there was none."""
+    adjoint_total: float
+    """<J^T w, v>, by the adjoint sweep: the same number but for rounding."""
+    gap: float | None
+    """Between the two, relative to the larger."""
+    schedules: list[ScheduleEntry]
+    """One for each sweep."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +132,7 @@ class RecordEntry:
     tracks: dict[str, TrackSummary]
     ghosts: dict[str, GhostEntry]
     """By the name of the hit."""
+    adjoint: AdjointEntry | None
     seconds: float
     bases_per_second: float
     peak_memory_bytes: int
@@ -144,6 +174,10 @@ class Manifest:
     mode: str
     direction: str
     strand: str
+    objective: str | None
+    """In words; None where there is no adjoint."""
+    gap: float | None
+    """Between the two signed totals of the whole run, relative to the larger."""
     device: str
     threads: int
     settings: dict[str, Setting]

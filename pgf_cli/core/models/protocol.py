@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import jvp, vmap
+from torch.func import functional_call, jvp, vjp, vmap
 
 from pgf_cli.core.choices import OutputLayer
 
@@ -52,11 +52,40 @@ class TileDual(NamedTuple):
     state_dot: State
 
 
+class TileAdjoint(NamedTuple):
+    """A tile's output, and the gradients with respect to what went into the tile."""
+
+    y: Tensor
+    x_bar: Tensor
+    state_bar: State
+    parameter_bars: dict[str, Tensor] | None
+    """By the names of ``named_parameters``; None unless asked for."""
+
+
+class InitialAdjoint(NamedTuple):
+    """The gradients with respect to what the initial state was made from."""
+
+    x_bar: Tensor
+    parameter_bars: dict[str, Tensor] | None
+    """By the names of ``named_parameters``; None unless asked for."""
+
+
+class _InitialState(nn.Module):
+    """A model's ``initial_state`` as a module, so that its parameters can be exchanged."""
+
+    def __init__(self, model: "StreamingModel") -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, first: Tensor) -> State:
+        return self.model.initial_state(first)
+
+
 class StreamingModel(nn.Module, ABC):
     """A causal model that reads x (T, 5) tile by tile; between tiles only its state passes.
 
     A new family implements ``initial_state`` and ``forward`` in differentiable torch and is exact from the first day:
-    ``jvp`` comes from ``torch.func``. A family that knows its analytic form overrides ``jvp``.
+    ``jvp`` and ``vjp`` come from ``torch.func``. A family that knows its analytic form overrides them.
     """
 
     lookahead: int = 0
@@ -123,3 +152,44 @@ class StreamingModel(nn.Module, ABC):
             return TileDual(y, _no_tangents(y), after, map_state(_no_tangents, after))
         (y_dot, after_dot), (y, after) = vmap(along, out_dims=_TANGENTS_ONLY)((x_dot, state_dot))
         return TileDual(y, y_dot, after, after_dot)
+
+    def initial_vjp(self, first: Tensor, state_bar: State, *, parameters: bool = False) -> InitialAdjoint:
+        """Return the gradients of <state_bar, initial state> with respect to the inputs (., 5) and the parameters."""
+        initial_state = _InitialState(self)
+        weights = self._weights() if parameters else {}
+
+        def run(weights: dict[str, Tensor], first: Tensor) -> State:
+            return functional_call(initial_state, {f"model.{name}": w for name, w in weights.items()}, (first,))
+
+        _, pull_back = vjp(run, weights, first)  # type: ignore[misc]
+        weight_bars, first_bar = pull_back(state_bar)
+        return InitialAdjoint(first_bar, weight_bars if parameters else None)
+
+    def vjp(self, x: Tensor, state: State, y_bar: Tensor, state_bar: State, *, parameters: bool = False) -> TileAdjoint:
+        """Compute a tile again from the state before it; return its output and the gradients of what went into it.
+
+        Args:
+            x: the tile's input, (T, 5).
+            state: the state before the tile.
+            y_bar: adjoint of the tile's output, (T, C).
+            state_bar: adjoint of the state after the tile, the same nest as the state.
+            parameters: whether to return the gradients of the parameters, too.
+
+        Returns:
+            y (T, C), x_bar (T, 5), the adjoint of the state before the tile, and the tile's share of the
+            gradients of the parameters.
+
+        Source: reverse-mode differentiation by ``torch.func``, which knows nothing of the model.
+        """
+        weights = self._weights() if parameters else {}
+
+        def run(weights: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
+            output: tuple[Tensor, State] = functional_call(self, weights, (x, state))
+            return output
+
+        (y, _), pull_back = vjp(run, weights, x, state)  # type: ignore[misc]
+        weight_bars, x_bar, before_bar = pull_back((y_bar, state_bar))
+        return TileAdjoint(y, x_bar, before_bar, weight_bars if parameters else None)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: weight.detach() for name, weight in self.named_parameters()}

@@ -1,0 +1,193 @@
+"""The adjoint sweep: x_bar = J^T w for an objective's weights w, exact over any length, in memory that does not grow.
+
+The state is swept from left to right, keeping snapshots; then tile after tile, from right to left, is computed again
+from the state before it and differentiated. Between tiles only the adjoint of the state passes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence, one_hot
+from pgf_cli.core.models.protocol import InitialAdjoint, State, StreamingModel, TileAdjoint, map_state
+from pgf_cli.core.objectives import Objective
+from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back
+from pgf_cli.core.threads import computing
+
+SNAPSHOT_BUDGET = 256 * 10**6
+"""Bytes of snapshots kept at most, unless told otherwise."""
+
+
+class AdjointTile(NamedTuple):
+    """What an adjoint sweep yields for each tile."""
+
+    start: int
+    """0-based position of the tile's first base in its record."""
+    bases: BaseCodes
+    """Base codes, (T,)."""
+    y: Tensor
+    """The model's output, (T, C)."""
+    x_bar: Tensor
+    """The gradient with respect to the one-hot input, (T, 5): 0 in the N column and in the row of an N."""
+
+
+def adjoint_sweep(
+    model: StreamingModel,
+    sequence: BaseSequence,
+    objective: Objective,
+    *,
+    start: int = 0,
+    end: int,
+    tile: int,
+    budget: int = SNAPSHOT_BUDGET,
+    folder: Path | None = None,
+    parameters: bool = False,
+) -> "AdjointSweep":
+    """Return a sweep that yields the gradient of an objective, tile by tile from RIGHT TO LEFT.
+
+    The gradient is that of the whole sequence ``sequence[start:end]`` and is never cut at a tile's edge. To the model,
+    ``start`` is the first base. Tiles right of the last target are not differentiated.
+
+    Args:
+        model: any streaming model.
+        sequence: base codes of the record.
+        objective: its weights are asked for in positions of the record.
+        start: 0-based position of the first base read.
+        end: one past the last base read.
+        tile: bases per tile, counted from ``start``; the last one may be shorter.
+        budget: bytes of snapshots kept at most.
+        folder: where to keep the snapshots in a nameless file; None keeps them in memory.
+        parameters: whether to sum the gradients of the model's parameters, too.
+
+    Raises:
+        SnapshotBudgetError: the budget holds fewer than two states.
+        SnapshotFileError: while iterating; the folder cannot be written to.
+
+    Source: phi = sum w y, so dphi/dx = J^T w; the recurrence's adjoint h_bar_(t-1) = a_t h_bar_t + (that of y_(t-1)).
+    """
+    return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters)
+
+
+class AdjointSweep:
+    """An iterable of ``AdjointTile``; its sums are complete when the last tile was taken."""
+
+    value: float
+    """phi, summed in float64."""
+    state_bar: State
+    """The gradient with respect to the initial state."""
+    parameter_bars: dict[str, Tensor] | None
+    """The gradients of the parameters, in their shapes and number format, summed over tiles in float64."""
+    schedule: Schedule
+    """How the sweep is walked back; known from the start."""
+
+    def __init__(
+        self,
+        model: StreamingModel,
+        sequence: BaseSequence,
+        objective: Objective,
+        start: int,
+        end: int,
+        tile: int,
+        budget: int,
+        folder: Path | None,
+        parameters: bool,
+    ) -> None:
+        self._model, self._sequence, self._objective = model, sequence, objective
+        self._start, self._end, self._tile, self._folder, self._parameters = start, end, tile, folder, parameters
+        with computing():
+            self._first = self._read(start, min(end, start + model.lookahead))[1]
+            self._initial = model.initial_jvp(self._first, self._first.new_zeros(0, *self._first.shape))[0]
+        self.schedule = make_schedule(-(-(end - start) // tile), self._initial, budget)
+
+    def __iter__(self) -> Iterator[AdjointTile]:
+        """Sweep; the sums begin at zero."""
+        self.value, self._begun = 0.0, False
+        self.state_bar = map_state(torch.zeros_like, self._initial)
+        self._totals = {
+            name: torch.zeros_like(weight, dtype=torch.float64)
+            for name, weight in self._model.named_parameters()
+            if self._parameters
+        }
+        # The leftmost tiles wait for what the initial state adds to the inputs that it looked ahead to.
+        waiting = []
+        with open_store(self._folder, self._initial, self.schedule) as store:
+            for index, state in walk_back(self.schedule, self._initial, self._advance, store):
+                tile = self._pull_back(index, state)
+                if tile.start < self._start + self._model.lookahead:
+                    waiting.append(tile)
+                else:
+                    yield tile
+        initial = self._finish()
+        for tile in waiting:
+            yield self._with_initial(tile, initial.x_bar)
+
+    def _bounds(self, index: int) -> tuple[int, int]:
+        first = self._start + index * self._tile
+        return first, min(self._end, first + self._tile)
+
+    def _read(self, first: int, last: int) -> tuple[BaseCodes, Tensor]:
+        """Bases and x (T, 5)."""
+        codes = self._sequence[first:last]
+        return codes, one_hot(codes, self._model.dtype, self._model.device)
+
+    def _primal(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """A tile's output and the state after it, by the model's fast path."""
+        none_dot = map_state(lambda part: part.new_zeros(0, *part.shape), state)
+        dual = self._model.jvp(x, x.new_zeros(0, *x.shape), state, none_dot)
+        return dual.y, dual.state
+
+    def _advance(self, index: int, state: State) -> State:
+        # Entered anew for each tile, so that it does not leak into the consumer's code; see ``tangent_sweep``.
+        with computing():
+            return self._primal(self._read(*self._bounds(index))[1], state)[1]
+
+    def _pull_back(self, index: int, state: State) -> AdjointTile:
+        """Differentiate one tile."""
+        first, last = self._bounds(index)
+        with computing():
+            codes, x = self._read(first, last)
+            following = int(self._sequence[last : last + 1][0]) if last < self._end else None
+            w = self._objective.weights(first, codes, following)
+            self._begun = self._begun or bool(w.any())
+            if not self._begun:
+                y, _ = self._primal(x, state)
+                return AdjointTile(first, codes, y, torch.zeros_like(x))
+            pulled = self._model.vjp(x, state, w, self.state_bar, parameters=self._parameters)
+            self.state_bar = pulled.state_bar
+            self.value += (w.double() * pulled.y.double()).sum().item()
+            self._add(pulled)
+            return AdjointTile(first, codes, pulled.y, _of_bases_alone(pulled.x_bar, x))
+
+    def _finish(self) -> InitialAdjoint:
+        """Differentiate the initial state, and round the sums."""
+        with computing():
+            initial = self._model.initial_vjp(self._first, self.state_bar, parameters=self._parameters)
+            self._add(initial)
+            rounded = {name: total.to(self._model.dtype) for name, total in self._totals.items()}
+        self.parameter_bars = rounded if self._parameters else None
+        return initial
+
+    def _add(self, adjoint: TileAdjoint | InitialAdjoint) -> None:
+        for name, bar in (adjoint.parameter_bars or {}).items():
+            self._totals[name] += bar
+
+    def _with_initial(self, tile: AdjointTile, first_bar: Tensor) -> AdjointTile:
+        offset = tile.start - self._start
+        x_bar = tile.x_bar.clone()
+        with computing():
+            here = first_bar[offset : offset + len(x_bar)]
+            x_bar[: len(here)] += here
+            is_base = torch.from_numpy(tile.bases != N_CODE).to(x_bar)[:, None]
+            x_bar *= is_base
+            x_bar[:, N_CODE] = 0
+        return tile._replace(x_bar=x_bar)
+
+
+def _of_bases_alone(x_bar: Tensor, x: Tensor) -> Tensor:
+    """The gradient with neither the N column nor the rows of N, where every direction is zero."""
+    bars = x_bar * (1 - x[:, N_CODE:])
+    bars[:, N_CODE] = 0
+    return bars
