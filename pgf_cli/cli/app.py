@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pgf_cli import __version__
-from pgf_cli.cli import demo, inspect, report, run
+from pgf_cli.cli import demo, evaluate, inspect, report, run, train, verify
 from pgf_cli.cli.exits import Commands, ExitStatus
 
 app = typer.Typer(
@@ -23,6 +23,9 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(report.report)
 app.command()(inspect.inspect)
+app.command()(verify.verify)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.command()(demo.demo)
 
 

@@ -5,7 +5,7 @@
     y_t = softplus(C_t . h_t + D u_t) max(redshift_scale, 1/2)
 
 u is the one-hot sequence itself or its embedding; N is the zero vector. ``forward`` is the definition in
-differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``).
+differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``), ``vjp`` its analytic adjoint.
 
 Source: arXiv 2512.23068; tensor names of its published code, from which phi1 differs by being exact.
 """
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models.protocol import StreamingModel, TileDual
+from pgf_cli.core.models.protocol import X_COLUMNS, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
 from pgf_cli.core.ops import frechet_scan
-from pgf_cli.core.ops.activations import softplus_jvp
+from pgf_cli.core.ops.activations import softplus_jvp, softplus_vjp
 from pgf_cli.core.ops.frechet_scan import Scan
-from pgf_cli.core.ops.linear import affine_jvp, linear
+from pgf_cli.core.ops.linear import affine, affine_jvp, linear, weight_vjp
 from pgf_cli.errors import PgfError
 
 BASES = 4
@@ -116,6 +116,59 @@ class FrechetModel(StreamingModel):
         y, y_dot, h, h_dot = frechet_scan.jvp(primal, dot)
         out = softplus_jvp(torch.cat([y[None], y_dot])) * self._scale()
         return TileDual(out[0], out[1:], h, h_dot)
+
+    def initial_vjp(self, first: Tensor, state_bar: Tensor, *, parameters: bool = False) -> InitialAdjoint:
+        """Pull the initial state's adjoint (D, N) back; see ``StreamingModel.initial_vjp``."""
+        bars = {name: torch.zeros_like(weight) for name, weight in self.named_parameters() if parameters}
+        if first.shape[0] < self.lookahead:
+            return InitialAdjoint(torch.zeros_like(first), bars if parameters else None)
+        h_bar, u = state_bar.reshape(1, -1), self._inputs(first)
+        u_bar = linear(h_bar, self.init_estimator.weight.T).view(u.shape)
+        if parameters:
+            bars["init_estimator.weight"] = weight_vjp(u.reshape(1, -1), h_bar)
+            bars["init_estimator.bias"] = h_bar[0]
+        if parameters and self.config.embedded:
+            bars["embed.weight"] = weight_vjp(u_bar, first[:, :BASES])
+        return InitialAdjoint(self._inputs_vjp(u_bar), bars if parameters else None)
+
+    def vjp(
+        self, x: Tensor, state: Tensor, y_bar: Tensor, state_bar: Tensor, *, parameters: bool = False
+    ) -> TileAdjoint:
+        """Compute a tile again and differentiate it backwards; see ``StreamingModel.vjp``."""
+        u, A, scale = self._inputs(x), self._state_matrix(), self._scale()
+        step = affine(u, self.dt_proj.weight, self.dt_proj.bias)
+        B = affine(u, self.B_proj.weight, self.B_proj.bias)
+        C = affine(u, self.C_proj.weight, self.C_proj.bias)
+        primal = Scan(functional.softplus(step), A, B, C, self.D, u, state)
+        s, _, edges = frechet_scan.forward(primal)
+        unscaled = functional.softplus(s)
+        bars = frechet_scan.vjp(primal, edges, softplus_vjp(s, y_bar * scale), state_bar)
+        step_bar = softplus_vjp(step, bars.delta)
+        u_bar = (
+            bars.u
+            + linear(step_bar, self.dt_proj.weight.T)
+            + linear(bars.B, self.B_proj.weight.T)
+            + linear(bars.C, self.C_proj.weight.T)
+        )
+        named = None
+        if parameters:
+            projections = {"dt_proj": step_bar, "B_proj": bars.B, "C_proj": bars.C}
+            all_bars = {f"{name}.weight": weight_vjp(u, bar) for name, bar in projections.items()}
+            all_bars |= {f"{name}.bias": bar.sum(0) for name, bar in projections.items()}
+            held = self.redshift_scale < LOWEST_SCALE
+            all_bars |= {
+                "A_log": (bars.A * A).sum(0),
+                "D": bars.D,
+                "redshift_scale": torch.where(held, 0.0, (y_bar * unscaled).sum()),
+                "embed.weight": weight_vjp(u_bar, x[:, :BASES]),
+            }
+            named = {name: all_bars.get(name, torch.zeros_like(weight)) for name, weight in self.named_parameters()}
+        return TileAdjoint(unscaled * scale, self._inputs_vjp(u_bar), bars.h, named)
+
+    def _inputs_vjp(self, u_bar: Tensor) -> Tensor:
+        """The adjoint of x (T, 5) for one of the inputs u (T, D)."""
+        bases_bar = linear(u_bar, self.embed.weight) if self.config.embedded else u_bar
+        return functional.pad(bases_bar, (0, X_COLUMNS - BASES))
 
     def _inputs(self, x: Tensor) -> Tensor:
         """The inputs u (T, D) of the operator for x (T, 5)."""

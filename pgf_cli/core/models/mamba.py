@@ -2,132 +2,22 @@
 
     r_0 = x Emb;   r <- r + Mixer(RMSNorm(r)) per layer;   logits = RMSNorm(r) W^T
 
-``forward`` is the definition in differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``).
+``forward`` is the definition in differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``),
+``vjp`` its analytic adjoint.
 
 Source: Gu & Dao 2023; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models.protocol import BaseIds, StreamingModel, TileDual
-from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
-from pgf_cli.core.ops.activations import silu_jvp, softplus_jvp
-from pgf_cli.core.ops.linear import affine_jvp, linear
-from pgf_cli.core.ops.selective_scan import Scan
-
-
-@dataclass(frozen=True)
-class MambaConfig:
-    """Sizes of a Mamba language model."""
-
-    channels: int
-    """Model width D."""
-    layers: int
-    inner: int
-    """Width E inside a block, usually 2 D."""
-    state: int
-    """State size N per inner channel."""
-    conv: int
-    """Taps of the causal convolution."""
-    dt_rank: int
-    """Rank of the step-size projection."""
-    vocab: int
-    """Rows of the embedding and of the head, padding included."""
-    norm_eps: float = 1e-5
-    projection_bias: bool = False
-    """Whether in_proj and out_proj have a bias."""
-    conv_bias: bool = True
-    head: bool = True
-    """Whether there is a language-model head; without it the output is ``hidden``."""
-    tied: bool = True
-    """Whether the head is the embedding."""
-
-
-class LayerState(NamedTuple):
-    """What one layer hands to the next tile."""
-
-    last: Tensor
-    """The convolution's last inputs, (taps - 1, E)."""
-    h: Tensor
-    """The recurrence's state, (E, N)."""
-
-
-class Norm(nn.Module):
-    """RMS normalisation with a weight per channel."""
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (T, D)."""
-        return rms_norm.forward(x, self.weight, self.eps)
-
-    def jvp(self, stack: Tensor) -> Tensor:
-        """Normalise a stack (1 + K, T, D)."""
-        return rms_norm.jvp(stack, self.weight, self.eps)
-
-
-class Mixer(nn.Module):
-    """A Mamba block without its norm and residual connection."""
-
-    def __init__(self, config: MambaConfig) -> None:
-        super().__init__()
-        E, N, R, D = config.inner, config.state, config.dt_rank, config.channels
-        self.splits = [R, N, N]
-        self.in_proj = nn.Linear(D, 2 * E, bias=config.projection_bias)
-        self.conv1d = nn.Conv1d(E, E, config.conv, groups=E, bias=config.conv_bias)
-        self.x_proj = nn.Linear(E, R + 2 * N, bias=False)
-        self.dt_proj = nn.Linear(R, E)
-        self.A_log = nn.Parameter(torch.arange(1.0, N + 1).log().repeat(E, 1))
-        self.D = nn.Parameter(torch.ones(E))
-        self.out_proj = nn.Linear(E, D, bias=config.projection_bias)
-
-    def initial_state(self) -> LayerState:
-        """Return zeros."""
-        inner, _, taps = self.conv1d.weight.shape
-        return LayerState(self.D.new_zeros(taps - 1, inner), torch.zeros_like(self.A_log))
-
-    def forward(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
-        """Map x (T, D) and the state before the tile to the output (T, D) and the state after."""
-        u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, last = causal_conv.forward(u, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
-        low, B, C = torch.split(self.x_proj(u), self.splits, dim=-1)
-        delta = functional.softplus(self.dt_proj(low))
-        y, h = selective_scan.reference.forward(Scan(delta, -torch.exp(self.A_log), B, C, self.D, u, state.h))
-        return self.out_proj(y * functional.silu(z)), LayerState(last, h)
-
-    def jvp(self, stack: Tensor, state: LayerState, state_dot: LayerState) -> tuple[Tensor, LayerState, LayerState]:
-        """The same for a stack (1 + K, T, D); K tangents of the state go in and come out."""
-        u, z = affine_jvp(stack, self.in_proj.weight, self.in_proj.bias).chunk(2, dim=-1)
-        last = torch.cat([state.last[None], state_dot.last])
-        u, last = causal_conv.jvp(u, self.conv1d.weight[:, 0], self.conv1d.bias, last)
-        low, B, C = torch.split(linear(u, self.x_proj.weight), self.splits, dim=-1)
-        delta = softplus_jvp(affine_jvp(low, self.dt_proj.weight, self.dt_proj.bias))
-        A, D = -torch.exp(self.A_log), self.D
-        primal = Scan(delta[0], A, B[0], C[0], D, u[0], state.h)
-        dot = Scan(delta[1:], A, B[1:], C[1:], D, u[1:], state_dot.h)
-        y, y_dot, h, h_dot = selective_scan.jvp(primal, dot)
-        gate, gate_dot = silu_jvp(z[0], z[1:])
-        gated = torch.cat([(y * gate)[None], y_dot * gate + y * gate_dot])
-        out = affine_jvp(gated, self.out_proj.weight, self.out_proj.bias)
-        return out, LayerState(last[0], h), LayerState(last[1:], h_dot)
-
-
-class Block(nn.Module):
-    """Pre-norm residual block."""
-
-    def __init__(self, config: MambaConfig) -> None:
-        super().__init__()
-        self.norm = Norm(config.channels, config.norm_eps)
-        self.mixer = Mixer(config)
+from pgf_cli.core.models.mamba_block import Block, LayerState, MambaConfig, Norm
+from pgf_cli.core.models.protocol import BaseIds, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
+from pgf_cli.core.ops.linear import linear, weight_vjp
 
 
 class MambaLM(StreamingModel):
@@ -212,3 +102,70 @@ class MambaLM(StreamingModel):
         log_p = functional.log_softmax(logits[0], dim=-1)
         mean_dot = (log_p.exp() * logits[1:]).sum(-1, keepdim=True)
         return torch.cat([log_p[None, :, bases], logits[1:, :, bases] - mean_dot])
+
+    def initial_vjp(
+        self, first: Tensor, state_bar: tuple[LayerState, ...], *, parameters: bool = False
+    ) -> InitialAdjoint:
+        """Return zeros: the initial state depends on nothing."""
+        none = {name: torch.zeros_like(weight) for name, weight in self.named_parameters() if parameters}
+        return InitialAdjoint(torch.zeros_like(first), none if parameters else None)
+
+    def vjp(
+        self,
+        x: Tensor,
+        state: tuple[LayerState, ...],
+        y_bar: Tensor,
+        state_bar: tuple[LayerState, ...],
+        *,
+        parameters: bool = False,
+    ) -> TileAdjoint:
+        """Compute a tile again and differentiate it backwards; see ``StreamingModel.vjp``."""
+        r = linear(x, self._base_rows().T)
+        inputs, traces = [], []
+        for block, layer in zip(self.blocks, state, strict=True):
+            out, _, trace = block.mixer.trace(block.norm(r), layer)
+            inputs.append(r)
+            traces.append(trace)
+            r = r + out
+        hidden = self.norm_f(r)
+        y, hidden_bar, head_bar = self._output_vjp(hidden, y_bar, parameters)
+        r_bar, norm_bar = self.norm_f.vjp(r, hidden_bar)
+        bars = {"norm_f.weight": norm_bar}
+        before = []
+        for index in reversed(range(len(traces))):
+            block = self.blocks[index]
+            mixer = block.mixer.vjp(traces.pop(), r_bar, state_bar[index], parameters=parameters)
+            through_bar, norm_bar = block.norm.vjp(inputs.pop(), mixer.x)
+            r_bar = r_bar + through_bar
+            before.append(mixer.state)
+            prefix = f"layers.{index}."
+            bars |= {f"{prefix}norm.weight": norm_bar}
+            bars |= {f"{prefix}mixer.{name}": bar for name, bar in mixer.parameters.items()}
+        x_bar = linear(r_bar, self._base_rows())
+        named = self._named_bars(bars, head_bar, weight_vjp(r_bar, x)) if parameters else None
+        return TileAdjoint(y, x_bar, tuple(reversed(before)), named)
+
+    def _output_vjp(self, hidden: Tensor, y_bar: Tensor, parameters: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The output, and the adjoints of hidden (T, D) and of the head's rows."""
+        if self.output == "hidden":
+            return hidden, y_bar, None
+        y, logits_bar = linear(hidden, self.head_weight), y_bar
+        if self.output == "logprobs":
+            bases = list(self.base_ids[:4])
+            log_p = functional.log_softmax(y, dim=-1)
+            logits_bar = log_p.exp() * -y_bar.sum(-1, keepdim=True)
+            logits_bar[:, bases] += y_bar
+            y = log_p[:, bases]
+        return y, linear(logits_bar, self.head_weight.T), weight_vjp(hidden, logits_bar) if parameters else None
+
+    def _named_bars(self, bars: dict[str, Tensor], head_bar: Tensor | None, base_rows_bar: Tensor) -> dict[str, Tensor]:
+        """All gradients by the names of ``named_parameters``; a tied embedding gets the head's, too."""
+        *bases, n = self.base_ids
+        read = bases if n is None else [*bases, n]
+        embedding_bar = torch.zeros_like(self.embedding.weight)
+        embedding_bar.index_add_(0, torch.tensor(read, device=embedding_bar.device), base_rows_bar[: len(read)])
+        if head_bar is not None and self.config.tied:
+            embedding_bar += head_bar
+        bars["embedding.weight"] = embedding_bar
+        bars["lm_head.weight"] = torch.zeros_like(self.head_weight) if head_bar is None else head_bar
+        return {name: bars[name] for name, _ in self.named_parameters()}

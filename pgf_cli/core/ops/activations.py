@@ -23,3 +23,15 @@ def softplus_jvp(stack: Tensor) -> Tensor:
     slope = torch.where(x > SOFTPLUS_THRESHOLD, 1.0, torch.sigmoid(x))
     torch.mul(slope, x_dot, out=out[1:])
     return out
+
+
+def silu_vjp(x: Tensor, y_bar: Tensor) -> Tensor:
+    """Return the adjoint of x, in one pass of torch's own."""
+    x_bar: Tensor = torch.ops.aten.silu_backward(y_bar, x)
+    return x_bar
+
+
+def softplus_vjp(x: Tensor, y_bar: Tensor) -> Tensor:
+    """Return the adjoint of x, in one pass of torch's own."""
+    x_bar: Tensor = torch.ops.aten.softplus_backward(y_bar, x, 1.0, SOFTPLUS_THRESHOLD)
+    return x_bar

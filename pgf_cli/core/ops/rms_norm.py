@@ -22,3 +22,15 @@ def jvp(stack: Tensor, weight: Tensor, eps: float) -> Tensor:
     along = (unit * x_dot).mean(-1, keepdim=True)
     torch.mul(scale * (x_dot - along * unit), weight, out=out[1:])
     return out
+
+
+def vjp(x: Tensor, weight: Tensor, eps: float, y_bar: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the adjoints of x (T, D) and of the weight (D,).
+
+    With s as above and g = weight y_bar: x_bar = s g - s^3 mean(g x) x.
+    """
+    scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    unit = x * scale
+    unit_bar = y_bar * weight
+    along = (unit_bar * unit).mean(-1, keepdim=True)
+    return scale * (unit_bar - along * unit), (y_bar * unit).sum(0)

@@ -85,3 +85,33 @@ def jvp(primal: Scan, dot: Scan) -> ScanDual:
         rows.append(h @ C[t] + D * u[t])
         rows_dot.append(h_dot @ C[t] + torch.einsum("en,kn->ke", h, dot.C[:, t]) + D * dot.u[:, t])
     return ScanDual(torch.stack(rows), torch.stack(rows_dot, dim=1), h, h_dot)
+
+
+def vjp(primal: Scan, y_bar: Tensor, h_bar: Tensor) -> Scan:
+    """Return the adjoints of all arguments, computing the states again.
+
+        h_bar_t <- h_bar_t + C_t y_bar_t,     z_bar_t = (a_t h_(t-1) + phi1'(z_t) B_t u_t) h_bar_t
+        h_bar_(t-1) = a_t h_bar_t
+
+    Args:
+        primal: the scan.
+        y_bar: adjoint of its output, (T, E).
+        h_bar: adjoint of the state after the tile, (E, N).
+    """
+    delta, A, B, C, D, u, h = primal
+    bars = Scan(*(torch.zeros_like(tensor) for tensor in primal))._replace(D=(y_bar * u).sum(0))
+    states = [h]
+    for t in range(u.shape[0]):
+        states.append(forward(Scan(delta[t : t + 1], A, B[t : t + 1], C[t : t + 1], D, u[t : t + 1], states[-1]))[1])
+    for t in reversed(range(u.shape[0])):
+        z = delta[t, :, None] * A
+        gain, m = phi1(z), torch.expm1(z)
+        h_bar = h_bar + y_bar[t, :, None] * C[t]
+        z_bar = (torch.exp(z) * states[t] + phi1_slope(z) * u[t, :, None] * B[t]) * h_bar
+        bars.C[t] = y_bar[t] @ states[t + 1]
+        bars.B[t] = (gain * h_bar).T @ u[t]
+        bars.u[t] = D * y_bar[t] + (gain * h_bar) @ B[t]
+        bars.delta[t] = (z_bar * A).sum(1)
+        bars.A.add_(z_bar * delta[t, :, None])
+        h_bar = h_bar + m * h_bar
+    return bars._replace(h=h_bar)

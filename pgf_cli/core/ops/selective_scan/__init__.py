@@ -1,11 +1,25 @@
 """The selective scan of Mamba: h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t, y_t = C_t . h_t + D u_t."""
 
-from pgf_cli.core.ops.selective_scan import cpu, reference
-from pgf_cli.core.ops.selective_scan.reference import Scan, ScanDual
+from torch import Tensor
 
-__all__ = ["Scan", "ScanDual", "jvp", "reference"]
+from pgf_cli.core.ops.selective_scan import cpu, reference
+from pgf_cli.core.ops.selective_scan.reference import Scan, ScanDual, ScanPass
+
+__all__ = ["Scan", "ScanDual", "ScanPass", "forward", "jvp", "reference", "vjp"]
+
+
+def forward(primal: Scan) -> ScanPass:
+    """One tile by the fastest path for the tensors' device, with what ``vjp`` needs of it."""
+    if primal.u.device.type == "cpu":
+        return cpu.forward(primal)
+    return ScanPass(*reference.forward(primal), edges=None)
 
 
 def jvp(primal: Scan, dot: Scan) -> ScanDual:
     """Primal and K tangents of one tile by the fastest exact path for the tensors' device; see ``reference.jvp``."""
     return cpu.jvp(primal, dot) if primal.u.device.type == "cpu" else reference.jvp(primal, dot)
+
+
+def vjp(primal: Scan, edges: Tensor | None, y_bar: Tensor, h_bar: Tensor) -> Scan:
+    """Adjoints of all arguments by the fastest exact path; ``edges`` from ``forward``; see ``reference.vjp``."""
+    return reference.vjp(primal, y_bar, h_bar) if edges is None else cpu.vjp(primal, edges, y_bar, h_bar)

@@ -16,7 +16,10 @@ from torch import Tensor
 
 
 class Scan(NamedTuple):
-    """Arguments of a scan over one tile; its tangents along K directions are the same with a leading K."""
+    """Arguments of a scan over one tile.
+
+    Its tangents along K directions are the same with a leading K; its adjoints are the same.
+    """
 
     delta: Tensor
     """Step sizes after softplus, (T, E), positive."""
@@ -41,6 +44,15 @@ class ScanDual(NamedTuple):
     y_dot: Tensor
     h: Tensor
     h_dot: Tensor
+
+
+class ScanPass(NamedTuple):
+    """Output y (T, E) and state h (E, N) after the tile, and what the way back needs."""
+
+    y: Tensor
+    h: Tensor
+    edges: Tensor | None
+    """States at the edges of blocks of time, from which a compiled ``vjp`` computes all others again."""
 
 
 def forward(scan: Scan) -> tuple[Tensor, Tensor]:
@@ -77,3 +89,33 @@ def jvp(primal: Scan, dot: Scan) -> ScanDual:
         rows.append(h @ C[t] + D * u[t])
         rows_dot.append(h_dot @ C[t] + torch.einsum("en,kn->ke", h, dot.C[:, t]) + D * dot.u[:, t])
     return ScanDual(torch.stack(rows), torch.stack(rows_dot, dim=1), h, h_dot)
+
+
+def vjp(primal: Scan, y_bar: Tensor, h_bar: Tensor) -> Scan:
+    """Return the adjoints of all arguments, computing the states again.
+
+        h_bar_t <- h_bar_t + C_t y_bar_t,     z_bar_t = a_t h_bar_t h_(t-1),     z_t = delta_t A
+        h_bar_(t-1) = a_t h_bar_t
+
+    Args:
+        primal: the scan.
+        y_bar: adjoint of its output, (T, E).
+        h_bar: adjoint of the state after the tile, (E, N).
+    """
+    delta, A, B, C, D, u, h = primal
+    bars = Scan(*(torch.zeros_like(tensor) for tensor in primal))._replace(D=(y_bar * u).sum(0))
+    states = [h]
+    for t in range(u.shape[0]):
+        states.append(forward(Scan(delta[t : t + 1], A, B[t : t + 1], C[t : t + 1], D, u[t : t + 1], states[-1]))[1])
+    for t in reversed(range(u.shape[0])):
+        m = torch.expm1(delta[t, :, None] * A)
+        h_bar = h_bar + y_bar[t, :, None] * C[t]
+        z_bar = (h_bar + m * h_bar) * states[t]
+        bu_bar = h_bar @ B[t]
+        bars.C[t] = y_bar[t] @ states[t + 1]
+        bars.B[t] = (delta[t] * u[t]) @ h_bar
+        bars.u[t] = D * y_bar[t] + delta[t] * bu_bar
+        bars.delta[t] = (z_bar * A).sum(1) + u[t] * bu_bar
+        bars.A.add_(z_bar * delta[t, :, None])
+        h_bar = h_bar + m * h_bar
+    return bars._replace(h=h_bar)

@@ -1,0 +1,205 @@
+"""One Mamba block: pre-norm, projection, causal convolution, selective scan, gate, projection.
+
+Beside the definition in differentiable torch stand its analytic tangent, on stacks (see ``core.ops``), and its adjoint,
+which goes back over what ``trace`` kept of the tile.
+
+Source: Gu & Dao 2023; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
+from pgf_cli.core.ops.activations import silu_jvp, silu_vjp, softplus_jvp, softplus_vjp
+from pgf_cli.core.ops.linear import affine, affine_jvp, linear, weight_vjp
+from pgf_cli.core.ops.selective_scan import Scan
+
+
+@dataclass(frozen=True)
+class MambaConfig:
+    """Sizes of a Mamba language model."""
+
+    channels: int
+    """Model width D."""
+    layers: int
+    inner: int
+    """Width E inside a block, usually 2 D."""
+    state: int
+    """State size N per inner channel."""
+    conv: int
+    """Taps of the causal convolution."""
+    dt_rank: int
+    """Rank of the step-size projection."""
+    vocab: int
+    """Rows of the embedding and of the head, padding included."""
+    norm_eps: float = 1e-5
+    projection_bias: bool = False
+    """Whether in_proj and out_proj have a bias."""
+    conv_bias: bool = True
+    head: bool = True
+    """Whether there is a language-model head; without it the output is ``hidden``."""
+    tied: bool = True
+    """Whether the head is the embedding."""
+
+
+class LayerState(NamedTuple):
+    """What one layer hands to the next tile."""
+
+    last: Tensor
+    """The convolution's last inputs, (taps - 1, E)."""
+    h: Tensor
+    """The recurrence's state, (E, N)."""
+
+
+class MixerTrace(NamedTuple):
+    """What the way back over a tile needs of the way there."""
+
+    state: LayerState
+    """The state before the tile."""
+    x: Tensor
+    """Input, (T, D)."""
+    projected: Tensor
+    """Input of the convolution beside that of the gate, (T, 2 E)."""
+    low: Tensor
+    """Input of dt_proj, (T, R)."""
+    step: Tensor
+    """Step sizes before softplus, (T, E)."""
+    scan: Scan
+    edges: Tensor | None
+    y: Tensor
+    """Output of the scan, (T, E)."""
+
+
+class MixerAdjoint(NamedTuple):
+    """The gradients with respect to what went into a tile."""
+
+    x: Tensor
+    state: LayerState
+    parameters: dict[str, Tensor]
+    """By the mixer's own names; empty unless asked for."""
+
+
+class Norm(nn.Module):
+    """RMS normalisation with a weight per channel."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (T, D)."""
+        return rms_norm.forward(x, self.weight, self.eps)
+
+    def jvp(self, stack: Tensor) -> Tensor:
+        """Normalise a stack (1 + K, T, D)."""
+        return rms_norm.jvp(stack, self.weight, self.eps)
+
+    def vjp(self, x: Tensor, y_bar: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the adjoints of x (T, D) and of the weight."""
+        return rms_norm.vjp(x, self.weight, self.eps, y_bar)
+
+
+class Mixer(nn.Module):
+    """A Mamba block without its norm and residual connection."""
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        E, N, R, D = config.inner, config.state, config.dt_rank, config.channels
+        self.splits = [R, N, N]
+        self.in_proj = nn.Linear(D, 2 * E, bias=config.projection_bias)
+        self.conv1d = nn.Conv1d(E, E, config.conv, groups=E, bias=config.conv_bias)
+        self.x_proj = nn.Linear(E, R + 2 * N, bias=False)
+        self.dt_proj = nn.Linear(R, E)
+        self.A_log = nn.Parameter(torch.arange(1.0, N + 1).log().repeat(E, 1))
+        self.D = nn.Parameter(torch.ones(E))
+        self.out_proj = nn.Linear(E, D, bias=config.projection_bias)
+
+    def initial_state(self) -> LayerState:
+        """Return zeros."""
+        inner, _, taps = self.conv1d.weight.shape
+        return LayerState(self.D.new_zeros(taps - 1, inner), torch.zeros_like(self.A_log))
+
+    def forward(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """Map x (T, D) and the state before the tile to the output (T, D) and the state after."""
+        u, z = self.in_proj(x).chunk(2, dim=-1)
+        u, last = causal_conv.forward(u, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
+        low, B, C = torch.split(self.x_proj(u), self.splits, dim=-1)
+        delta = functional.softplus(self.dt_proj(low))
+        y, h = selective_scan.reference.forward(Scan(delta, -torch.exp(self.A_log), B, C, self.D, u, state.h))
+        return self.out_proj(y * functional.silu(z)), LayerState(last, h)
+
+    def jvp(self, stack: Tensor, state: LayerState, state_dot: LayerState) -> tuple[Tensor, LayerState, LayerState]:
+        """The same for a stack (1 + K, T, D); K tangents of the state go in and come out."""
+        u, z = affine_jvp(stack, self.in_proj.weight, self.in_proj.bias).chunk(2, dim=-1)
+        last = torch.cat([state.last[None], state_dot.last])
+        u, last = causal_conv.jvp(u, self.conv1d.weight[:, 0], self.conv1d.bias, last)
+        low, B, C = torch.split(linear(u, self.x_proj.weight), self.splits, dim=-1)
+        delta = softplus_jvp(affine_jvp(low, self.dt_proj.weight, self.dt_proj.bias))
+        A, D = -torch.exp(self.A_log), self.D
+        primal = Scan(delta[0], A, B[0], C[0], D, u[0], state.h)
+        dot = Scan(delta[1:], A, B[1:], C[1:], D, u[1:], state_dot.h)
+        y, y_dot, h, h_dot = selective_scan.jvp(primal, dot)
+        gate, gate_dot = silu_jvp(z[0], z[1:])
+        gated = torch.cat([(y * gate)[None], y_dot * gate + y * gate_dot])
+        out = affine_jvp(gated, self.out_proj.weight, self.out_proj.bias)
+        return out, LayerState(last[0], h), LayerState(last[1:], h_dot)
+
+    def trace(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState, MixerTrace]:
+        """The same as ``forward`` by the fast path, keeping what ``vjp`` needs."""
+        projected = affine(x, self.in_proj.weight, self.in_proj.bias)
+        u, z = projected.chunk(2, dim=-1)
+        u, last = causal_conv.forward(u, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
+        low, B, C = torch.split(linear(u, self.x_proj.weight), self.splits, dim=-1)
+        step = affine(low, self.dt_proj.weight, self.dt_proj.bias)
+        scan = Scan(functional.softplus(step), -torch.exp(self.A_log), B, C, self.D, u, state.h)
+        y, h, edges = selective_scan.forward(scan)
+        out = affine(y * functional.silu(z), self.out_proj.weight, self.out_proj.bias)
+        return out, LayerState(last, h), MixerTrace(state, x, projected, low, step, scan, edges, y)
+
+    def vjp(self, trace: MixerTrace, out_bar: Tensor, after_bar: LayerState, *, parameters: bool) -> MixerAdjoint:
+        """Return the gradients, given those of the output (T, D) and of the state after the tile."""
+        u, z = trace.projected.chunk(2, dim=-1)
+        gate, gated_bar = functional.silu(z), linear(out_bar, self.out_proj.weight.T)
+        scan = selective_scan.vjp(trace.scan, trace.edges, gated_bar * gate, after_bar.h)
+        step_bar = softplus_vjp(trace.step, scan.delta)
+        mapped_bar = torch.cat([linear(step_bar, self.dt_proj.weight.T), scan.B, scan.C], dim=-1)
+        conv = causal_conv.vjp(
+            u,
+            self.conv1d.weight[:, 0],
+            self.conv1d.bias,
+            trace.state.last,
+            scan.u + linear(mapped_bar, self.x_proj.weight.T),
+            after_bar.last,
+        )
+        projected_bar = torch.cat([conv.x, silu_vjp(z, gated_bar * trace.y)], dim=-1)
+        bars: dict[str, Tensor] = {}
+        if parameters:
+            bars = {
+                "in_proj.weight": weight_vjp(trace.x, projected_bar),
+                "in_proj.bias": projected_bar.sum(0),
+                "conv1d.weight": conv.weight[:, None],
+                "conv1d.bias": conv.bias,
+                "x_proj.weight": weight_vjp(trace.scan.u, mapped_bar),
+                "dt_proj.weight": weight_vjp(trace.low, step_bar),
+                "dt_proj.bias": step_bar.sum(0),
+                "A_log": scan.A * trace.scan.A,
+                "D": scan.D,
+                "out_proj.weight": weight_vjp(trace.y * gate, out_bar),
+                "out_proj.bias": out_bar.sum(0),
+            }
+        x_bar = linear(projected_bar, self.in_proj.weight.T)
+        return MixerAdjoint(x_bar, LayerState(conv.last, scan.h), bars)
+
+
+class Block(nn.Module):
+    """Pre-norm residual block."""
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        self.norm = Norm(config.channels, config.norm_eps)
+        self.mixer = Mixer(config)
