@@ -1,6 +1,6 @@
 """Draw docs/figures/response_and_ghost.png from real runs on the sample data (needs matplotlib).
 
-    python docs/figures/response_and_ghost.py
+python docs/figures/response_and_ghost.py
 """
 
 import subprocess

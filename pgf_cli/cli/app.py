@@ -1,5 +1,6 @@
 """``pgf-sensitivity``: the commands and what they share."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -55,6 +56,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line."""
+    # Worker threads that wait by spinning halve everybody's speed on a machine with other work; read by the OpenMP
+    # library when torch or numba loads it, which no command has done yet.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # A job scheduler's TERM cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

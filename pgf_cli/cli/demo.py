@@ -1,15 +1,27 @@
-"""``pgf-sensitivity demo``: the main job on the sample data."""
+"""``pgf-sensitivity demo``: the main job on the sample data, and what its contributions say about the annotation."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import pgf_cli
+from pgf_cli.cli.exits import ExitStatus
+from pgf_cli.cli.output import show
 from pgf_cli.cli.run import execute, show_report
-from pgf_cli.settings import RunSettings
+from pgf_cli.settings import RunSettings, Strand
 
-FASTA, CHECKPOINT = "yeast_chrI.fa", "mamba_random.safetensors"
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pgf_cli.pulses import SiteComparison
+
+FASTA, ANNOTATION, CHECKPOINT = "arabidopsis_heldout.fa", "arabidopsis_heldout.gff3.gz", "mamba_arabidopsis.safetensors"
+UNTRAINED_SEED = 0
+TRAINED = re.compile(r"step [1-9][\d,]* of [\d,]+ of training")
+"""How the note of a checkpoint begins that ``train`` wrote after a step or more."""
 
 
 def demo(
@@ -18,19 +30,113 @@ def demo(
     ] = Path("pgf-demo"),
     force: Annotated[bool, typer.Option("--force", help="Replace the results of an earlier demo.")] = False,
 ) -> None:
-    """Run on the sample data and report: a small Mamba along the whole of yeast chromosome I.
+    """Run on the sample data and report: a small trained Mamba along a stretch that was held out of its training.
 
-    The sample checkpoint has random weights: the demo shows the machinery and no biology.
+    Then compare contributions at annotated splice donors and start codons with those at the same letters elsewhere in
+    the same genes, each gene on its own strand, for the trained weights and for untrained ones: the claim is the
+    difference. That takes three more runs, of the adjoint alone: the other strand, and both strands untrained. Their
+    files, and the untrained checkpoint, are left in the same folder.
     """
+    try:
+        _demonstrate(output, force=force)
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted; give the same command with --force to start again", err=True)
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+
+
+def _demonstrate(output: Path, *, force: bool) -> None:
     sample = sample_data()
+    fasta, trained, untrained = sample / FASTA, sample / CHECKPOINT, output / "untrained.safetensors"
     output.mkdir(parents=True, exist_ok=True)
-    settings = RunSettings(
-        fasta=sample / FASTA, model=sample / CHECKPOINT, output=f"{output}/", formats=("bedgraph", "csv"), force=force
-    )
+    settings = RunSettings(fasta=fasta, model=trained, output=f"{output}/", formats=("bedgraph", "csv"), force=force)
     manifest = execute(settings, {}, quiet=False)
     show_report(manifest)
-    typer.echo("\nThe same by hand:")
-    typer.echo(f"  pgf-sensitivity run {settings.fasta} --model {settings.model} -o {output}/ --force")
+    save_untrained(trained, untrained)
+    prefix = settings.prefix
+    # The main run has swept the forward strand with the trained weights already.
+    more: dict[str, tuple[Path, Strand]] = {
+        "reverse": (trained, "reverse"),
+        "untrained": (untrained, "forward"),
+        "untrained.reverse": (untrained, "reverse"),
+    }
+    for name, (model, strand) in more.items():
+        typer.echo(f"{name.replace('.', ', ')}: contributions for the comparison", err=True)
+        path = str(prefix.with_name(f"{prefix.name}.{name}"))
+        execute(
+            RunSettings(fasta=fasta, model=model, output=path, mode="adjoint", strand=strand, force=force),
+            {},
+            quiet=False,
+        )
+    _show(sample, compare(fasta, sample / ANNOTATION, prefix), untrained)
+    typer.echo("\nThe main job by hand:")
+    typer.echo(f"  pgf-sensitivity run {fasta} --model {trained} -o {output}/ --force")
+
+
+def save_untrained(checkpoint: Path, path: Path) -> None:
+    """Write initial weights of a Mamba's architecture, drawn as training draws them."""
+    from pgf_cli.checkpoints import read_checkpoint, save_checkpoint
+    from pgf_cli.core.models import MambaConfig
+    from pgf_cli.training import initial_weights
+
+    read = read_checkpoint(checkpoint)
+    assert isinstance(read.config, MambaConfig)
+    note = f"random weights, seed {UNTRAINED_SEED}: not trained"
+    save_checkpoint(path, read.config, initial_weights(read.config, UNTRAINED_SEED), read.base_ids, note)
+
+
+def compare(fasta: Path, annotation: Path, prefix: Path) -> "list[SiteComparison]":
+    """Compare annotated sites with look-alikes, from the contributions that the four runs wrote.
+
+    Args:
+        fasta: the sequence, of one record.
+        annotation: its GFF3.
+        prefix: of the main run.
+    """
+    from pgf_cli.genome import Genome, read_genes
+    from pgf_cli.pulses import DONORS, STARTS, StrandTracks, compare_sites
+
+    with Genome.open(fasta) as genome:
+        genes = read_genes(annotation, genome.lengths)
+        record = genome.record(genome.names[0])[:]
+
+    def track(name: str) -> "NDArray[np.float64]":
+        return contributions(prefix.with_name(f"{prefix.name}{name}.contribution.bedgraph"), len(record))
+
+    trained = StrandTracks(track(""), track(".reverse"))
+    untrained = StrandTracks(track(".untrained"), track(".untrained.reverse"))
+    return [compare_sites(motif, record, genes, trained, untrained) for motif in (DONORS, STARTS)]
+
+
+def contributions(path: Path, length: int) -> "NDArray[np.float64]":
+    """Return the values (L,) of a per-base bedGraph of one record, NaN where it has no line."""
+    import numpy as np
+    import polars as pl
+
+    rows = pl.read_csv(path, separator="\t", has_header=False, new_columns=["chrom", "start", "end", "value"])
+    values = np.full(length, np.nan)
+    values[rows["start"].to_numpy()] = rows["value"].to_numpy()
+    return values
+
+
+def describe(checkpoint: Path) -> str:
+    """Return a checkpoint's name and what it says of itself, and a warning where it does not say it was trained."""
+    from pgf_cli.checkpoints import read_checkpoint
+
+    note = read_checkpoint(checkpoint).note or "no note"
+    warning = "" if TRAINED.match(note) else " (UNTRAINED, or its training is unknown: it can show nothing learnt)"
+    return f"{checkpoint.name}: {note}{warning}"
+
+
+def _show(sample: Path, comparisons: "list[SiteComparison]", untrained: Path) -> None:
+    from pgf_cli.checkpoints import read_checkpoint
+    from pgf_cli.reports import print_demonstration
+
+    weights = [
+        ("trained", describe(sample / CHECKPOINT)),
+        ("untrained", f"the same architecture: {read_checkpoint(untrained).note}"),
+    ]
+    stretch = f"{sample / FASTA}, annotated by {ANNOTATION}"
+    show(lambda console: print_demonstration(comparisons, weights, stretch, console))
 
 
 def sample_data() -> Path:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgf_cli.cli.output import VerboseOption
-from pgf_cli.cli.train import progress
 from pgf_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ def evaluate(
     import json
     from dataclasses import asdict
 
+    from pgf_cli.cli.progress import progress_for
     from pgf_cli.core.threads import available_threads, set_threads
     from pgf_cli.genome import Genome, Region, parse_region
     from pgf_cli.training import evaluate as measure
@@ -87,7 +87,7 @@ def evaluate(
                 raise UsageError(f"--config {config} holds nothing out; name what to predict with --region")
         else:
             chosen = [Region(name, 0, length) for name, length in genome.lengths.items()]
-        evaluation = measure(model, genome, chosen, progress(quiet=quiet), (source, data) if data else None)
+        evaluation = measure(model, genome, chosen, progress_for(quiet=quiet), (source, data) if data else None)
     if as_json:
         typer.echo(json.dumps({"checkpoint": str(checkpoint), "fasta": str(fasta), **asdict(evaluation)}, indent=2))
     else:

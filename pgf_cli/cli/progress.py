@@ -7,6 +7,8 @@ import rich.progress
 from rich.console import Console
 from rich.markup import escape
 
+from pgf_cli.progress import Progress, SilentProgress
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -84,3 +86,10 @@ class LineProgress:
 
     def end(self) -> None:
         """Say nothing: the report follows."""
+
+
+def progress_for(*, quiet: bool) -> Progress:
+    """Return who listens: a bar on a terminal, lines when piped, nobody when quiet."""
+    if quiet:
+        return SilentProgress()
+    return BarProgress() if sys.stderr.isatty() else LineProgress()

@@ -14,7 +14,7 @@ from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.settings import AdjointTrack, Format, Mode, Null, RunSettings, Strand
 
 if TYPE_CHECKING:
-    from pgf_cli.pipeline import Progress, RunPlan
+    from pgf_cli.pipeline import RunPlan
 
 FormatName = enum.StrEnum("FormatName", list(get_args(Format)))  # type: ignore[misc]
 AdjointTrackName = enum.StrEnum("AdjointTrackName", list(get_args(AdjointTrack)))  # type: ignore[misc]
@@ -395,6 +395,7 @@ def _choices(names: Sequence[enum.StrEnum] | None) -> tuple[str, ...]:
 
 def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> Path:
     """Plan and carry out a run; return the path of its manifest."""
+    from pgf_cli.cli.progress import progress_for
     from pgf_cli.genome import Genome
     from pgf_cli.pipeline import Provenance, plan_run
     from pgf_cli.pipeline import run as carry_out
@@ -402,7 +403,7 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         _warn_of_dropped(plan)
-        manifest = carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), _progress(quiet=quiet))
+        manifest = carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress_for(quiet=quiet))
     _warn_of_failed_checks(manifest)
     return manifest
 
@@ -413,15 +414,6 @@ def show_report(manifest: Path) -> None:
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
-
-
-def _progress(*, quiet: bool) -> "Progress":
-    from pgf_cli.cli.progress import BarProgress, LineProgress
-    from pgf_cli.pipeline import SilentProgress
-
-    if quiet:
-        return SilentProgress()
-    return BarProgress() if sys.stderr.isatty() else LineProgress()
 
 
 def _warn_of_dropped(plan: "RunPlan") -> None:

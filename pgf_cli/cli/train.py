@@ -1,17 +1,13 @@
 """``pgf-sensitivity train``: fit a small Mamba with exact gradients of whole samples."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.output import VerboseOption
 from pgf_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from pgf_cli.training.progress import Progress
 
 
 def train(
@@ -64,6 +60,7 @@ def train(
     """
     if resume and force:
         raise UsageError("--resume goes on with a run and --force replaces it; give one of them")
+    from pgf_cli.cli.progress import progress_for
     from pgf_cli.genome import Genome
     from pgf_cli.training import TrainingFiles, read_settings
     from pgf_cli.training import train as fit
@@ -71,19 +68,9 @@ def train(
     settings, files = read_settings(config), TrainingFiles.beside(output)
     try:
         with Genome.open(fasta) as genome:
-            fit(settings, genome, files, progress(quiet=quiet), resume=resume, force=force, threads=threads)
+            fit(settings, genome, files, progress_for(quiet=quiet), resume=resume, force=force, threads=threads)
     except KeyboardInterrupt:
         typer.echo(
             "error: interrupted; give the same command with --resume to go on from the last checkpoint", err=True
         )
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
-
-
-def progress(*, quiet: bool) -> "Progress":
-    """Return who listens: a bar on a terminal, lines when piped, nobody when quiet."""
-    from pgf_cli.cli.progress import BarProgress, LineProgress
-    from pgf_cli.pipeline import SilentProgress
-
-    if quiet:
-        return SilentProgress()
-    return BarProgress() if sys.stderr.isatty() else LineProgress()

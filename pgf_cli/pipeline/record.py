@@ -17,11 +17,11 @@ from pgf_cli.pipeline.arrays import HypotheticalScores
 from pgf_cli.pipeline.attribution import adjoint_entry, hypothetical
 from pgf_cli.pipeline.hits import HitCaller, ReadRecord
 from pgf_cli.pipeline.plan import RunPlan
-from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pipeline.scores import TrackScores
 from pgf_cli.pipeline.sweeping import AdjointResult, Sweeping, replayed, replayed_forward, spool_adjoint, tangent_tiles
 from pgf_cli.pipeline.trace import trace_ghosts
 from pgf_cli.pipeline.tracks import record_direction
+from pgf_cli.progress import Progress
 from pgf_cli.pulses import Hit
 from pgf_cli.tracks import ScoredTile, TraceRow, TrackSpool, TrackWriter
 from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, RecordEntry, TrackSummary

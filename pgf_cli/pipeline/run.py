@@ -18,9 +18,9 @@ from pgf_cli.core.threads import available_threads, set_threads
 from pgf_cli.pipeline.arrays import HALF_LARGEST, HALF_SMALLEST, HypotheticalScores, array_regions
 from pgf_cli.pipeline.attribution import relative_gap
 from pgf_cli.pipeline.plan import RunPlan
-from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pipeline.record import RecordResult, score_record
 from pgf_cli.pipeline.tracks import Track, direction_text, track_entry
+from pgf_cli.progress import Progress
 from pgf_cli.pulses import Hit
 from pgf_cli.tracks import (
     BedGraphWriter,

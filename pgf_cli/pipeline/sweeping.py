@@ -14,8 +14,8 @@ from pgf_cli.genome import Sweep, mirror
 from pgf_cli.pipeline.attribution import SignedTotal, sweep_of, track_values
 from pgf_cli.pipeline.hits import ReadRecord
 from pgf_cli.pipeline.plan import RunPlan
-from pgf_cli.pipeline.progress import Progress
 from pgf_cli.pipeline.tracks import RecordDirection, Track
+from pgf_cli.progress import Progress
 from pgf_cli.tracks import NonFiniteScoreError, ScoredTile, TrackSpool
 
 REPLAY_BASES = 1 << 16

@@ -11,11 +11,11 @@ from pgf_cli.checkpoints import AlphabetError, read_checkpoint
 from pgf_cli.checkpoints.families import output_layers
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.genome import Genome, Region
+from pgf_cli.progress import Progress
 from pgf_cli.training.errors import NoPredictionError, TrainingDataError
 from pgf_cli.training.evaluation import Score, score_sequence
 from pgf_cli.training.gradients import TILE
 from pgf_cli.training.markov import MarkovScore, compare_orders
-from pgf_cli.training.progress import Progress
 from pgf_cli.training.samples import training_bases
 from pgf_cli.training.settings import DataSettings
 

@@ -12,6 +12,7 @@ from pgf_cli.checkpoints import CheckpointError, save_checkpoint
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.threads import available_threads, computing, set_threads
 from pgf_cli.genome import Genome, Region
+from pgf_cli.progress import Progress
 from pgf_cli.tracks import check_outputs
 from pgf_cli.training.errors import DivergedError, ResumeError
 from pgf_cli.training.evaluation import Score, score_sequence
@@ -19,7 +20,6 @@ from pgf_cli.training.gradients import TILE, set_gradients
 from pgf_cli.training.initial import initial_weights
 from pgf_cli.training.log import LogRow, TrainingLog
 from pgf_cli.training.optimiser import make_optimiser, set_learning_rate
-from pgf_cli.training.progress import Progress
 from pgf_cli.training.samples import Samples, held_out_regions, training_bases
 from pgf_cli.training.schedule import learning_rate
 from pgf_cli.training.settings import BASE_IDS, TrainSettings

@@ -9,7 +9,7 @@ import pytest
 
 from pgf_cli.genome import Genome
 from pgf_cli.training import DataSettings, ModelSettings, OptimiserSettings, TrainSettings
-from pgf_cli.training.progress import Progress
+from pgf_cli.progress import Progress
 
 
 class Silent:

@@ -77,7 +77,7 @@ def plain_autograd_losses(settings, genome):
 
 
 def test_fifty_steps_have_the_losses_of_plain_autograd(with_steps, genome, files, silent):
-    settings = with_steps(steps=50, warmup=5, learning_rate=0.01, weight_decay=0.1, save_every=50)
+    settings = with_steps(steps=50, warmup=5, learning_rate=0.01, weight_decay=0.1, clip=0.2, save_every=50)
     train(settings, genome, files, silent)
     losses = [float(row["loss"]) for row in log_rows(files.log)]
     expected = plain_autograd_losses(settings, genome)

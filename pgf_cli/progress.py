@@ -1,22 +1,22 @@
-"""What a run tells while it works."""
+"""What long work tells while it goes on."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Listens to a run; positions are not given, only numbers of bases."""
+    """Listens to a run, a fit or an evaluation; what it is told counts bases."""
 
     def message(self, text: str) -> None:
         """Take a line for the user."""
 
     def begin(self, total: int) -> None:
-        """The sweeps begin; the model will read ``total`` bases."""
+        """The work begins; the model will read ``total`` bases."""
 
     def advance(self, bases: int, doing: str) -> None:
-        """The model has read ``bases`` more; ``doing`` says of which record and what for."""
+        """The model has read ``bases`` more; ``doing`` says what for."""
 
     def end(self) -> None:
-        """The sweeps are over, or broken off."""
+        """The work is over, or broken off."""
 
 
 class SilentProgress:
