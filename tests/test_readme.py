@@ -133,4 +133,4 @@ def test_sample_data_is_what_its_readme_says():
         text=True,
         check=True,
     )
-    assert checked.stdout.count(": OK") == 4
+    assert checked.stdout.count(": OK") == 8

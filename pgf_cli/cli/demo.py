@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pgf_cli.pulses import SiteComparison
 
 FASTA, ANNOTATION, CHECKPOINT = "arabidopsis_heldout.fa", "arabidopsis_heldout.gff3.gz", "mamba_arabidopsis.safetensors"
-UNTRAINED_SEED = 0
+UNTRAINED_SEEDS = (0, 1, 2)
+REVERSE = ".reverse"
 TRAINED = re.compile(r"step [1-9][\d,]* of [\d,]+ of training")
 """How the note of a checkpoint begins that ``train`` wrote after a step or more."""
 
@@ -32,10 +33,10 @@ def demo(
 ) -> None:
     """Run on the sample data and report: a small trained Mamba along a stretch that was held out of its training.
 
-    Then compare contributions at annotated splice donors and start codons with those at the same letters elsewhere in
-    the same genes, each gene on its own strand, for the trained weights and for untrained ones: the claim is the
-    difference. That takes three more runs, of the adjoint alone: the other strand, and both strands untrained. Their
-    files, and the untrained checkpoint, are left in the same folder.
+    Then compare contributions at annotated splice donors and start codons with those at the same letters elsewhere,
+    each gene on its own strand, for the trained weights and for three draws of untrained ones: the claim is the
+    difference. That takes seven more runs, of the adjoint alone: the other strand, and both strands for every draw.
+    Their files, and the untrained checkpoints, are left in the same folder.
     """
     try:
         _demonstrate(output, force=force)
@@ -46,33 +47,34 @@ def demo(
 
 def _demonstrate(output: Path, *, force: bool) -> None:
     sample = sample_data()
-    fasta, trained, untrained = sample / FASTA, sample / CHECKPOINT, output / "untrained.safetensors"
+    fasta, trained = sample / FASTA, sample / CHECKPOINT
     output.mkdir(parents=True, exist_ok=True)
     settings = RunSettings(fasta=fasta, model=trained, output=f"{output}/", formats=("bedgraph", "csv"), force=force)
     manifest = execute(settings, {}, quiet=False)
     show_report(manifest)
-    save_untrained(trained, untrained)
-    prefix = settings.prefix
     # The main run has swept the forward strand with the trained weights already.
-    more: dict[str, tuple[Path, Strand]] = {
-        "reverse": (trained, "reverse"),
-        "untrained": (untrained, "forward"),
-        "untrained.reverse": (untrained, "reverse"),
-    }
-    for name, (model, strand) in more.items():
-        typer.echo(f"{name.replace('.', ', ')}: contributions for the comparison", err=True)
-        path = str(prefix.with_name(f"{prefix.name}.{name}"))
-        execute(
-            RunSettings(fasta=fasta, model=model, output=path, mode="adjoint", strand=strand, force=force),
-            {},
-            quiet=False,
-        )
-    _show(sample, compare(fasta, sample / ANNOTATION, prefix), untrained)
+    _sweep(settings, trained, "reverse", "")
+    for seed in UNTRAINED_SEEDS:
+        untrained = output / f"untrained-{seed}.safetensors"
+        save_untrained(trained, untrained, seed)
+        for strand in get_args(Strand):
+            _sweep(settings, untrained, strand, f".untrained-{seed}")
+    _show(sample, compare(fasta, sample / ANNOTATION, settings.prefix))
     typer.echo("\nThe main job by hand:")
     typer.echo(f"  pgf-sensitivity run {fasta} --model {trained} -o {output}/ --force")
 
 
-def save_untrained(checkpoint: Path, path: Path) -> None:
+def _sweep(main: RunSettings, model: Path, strand: Strand, weights: str) -> None:
+    """Write the contributions of one strand, named after the main run."""
+    typer.echo(f"for the comparison: contributions of {model.name}, {strand} strand", err=True)
+    prefix = f"{main.prefix}{weights}{REVERSE if strand == 'reverse' else ''}"
+    settings = RunSettings(
+        fasta=main.fasta, model=model, output=prefix, mode="adjoint", strand=strand, force=main.force
+    )
+    execute(settings, {}, quiet=False)
+
+
+def save_untrained(checkpoint: Path, path: Path, seed: int) -> None:
     """Write initial weights of a Mamba's architecture, drawn as training draws them."""
     from pgf_cli.checkpoints import read_checkpoint, save_checkpoint
     from pgf_cli.core.models import MambaConfig
@@ -80,12 +82,12 @@ def save_untrained(checkpoint: Path, path: Path) -> None:
 
     read = read_checkpoint(checkpoint)
     assert isinstance(read.config, MambaConfig)
-    note = f"random weights, seed {UNTRAINED_SEED}: not trained"
-    save_checkpoint(path, read.config, initial_weights(read.config, UNTRAINED_SEED), read.base_ids, note)
+    note = f"random weights, seed {seed}: not trained"
+    save_checkpoint(path, read.config, initial_weights(read.config, seed), read.base_ids, note)
 
 
 def compare(fasta: Path, annotation: Path, prefix: Path) -> "list[SiteComparison]":
-    """Compare annotated sites with look-alikes, from the contributions that the four runs wrote.
+    """Compare annotated sites with look-alikes, from the contributions that the runs wrote.
 
     Args:
         fasta: the sequence, of one record.
@@ -99,11 +101,11 @@ def compare(fasta: Path, annotation: Path, prefix: Path) -> "list[SiteComparison
         genes = read_genes(annotation, genome.lengths)
         record = genome.record(genome.names[0])[:]
 
-    def track(name: str) -> "NDArray[np.float64]":
-        return contributions(prefix.with_name(f"{prefix.name}{name}.contribution.bedgraph"), len(record))
+    def tracks(weights: str) -> StrandTracks:
+        names = (f"{prefix.name}{weights}{strand}.contribution.bedgraph" for strand in ("", REVERSE))
+        return StrandTracks(*(contributions(prefix.with_name(name), len(record)) for name in names))
 
-    trained = StrandTracks(track(""), track(".reverse"))
-    untrained = StrandTracks(track(".untrained"), track(".untrained.reverse"))
+    trained, untrained = tracks(""), [tracks(f".untrained-{seed}") for seed in UNTRAINED_SEEDS]
     return [compare_sites(motif, record, genes, trained, untrained) for motif in (DONORS, STARTS)]
 
 
@@ -127,16 +129,16 @@ def describe(checkpoint: Path) -> str:
     return f"{checkpoint.name}: {note}{warning}"
 
 
-def _show(sample: Path, comparisons: "list[SiteComparison]", untrained: Path) -> None:
-    from pgf_cli.checkpoints import read_checkpoint
+def _show(sample: Path, comparisons: "list[SiteComparison]") -> None:
     from pgf_cli.reports import print_demonstration
 
-    weights = [
+    seeds = ", ".join(map(str, UNTRAINED_SEEDS))
+    about = [
+        ("sequence", f"{sample / FASTA}, annotated by {ANNOTATION}"),
         ("trained", describe(sample / CHECKPOINT)),
-        ("untrained", f"the same architecture: {read_checkpoint(untrained).note}"),
+        ("untrained", f"initial weights of the same architecture, as training draws them; seeds {seeds}"),
     ]
-    stretch = f"{sample / FASTA}, annotated by {ANNOTATION}"
-    show(lambda console: print_demonstration(comparisons, weights, stretch, console))
+    show(lambda console: print_demonstration(comparisons, about, console))
 
 
 def sample_data() -> Path:

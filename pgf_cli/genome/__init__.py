@@ -1,6 +1,7 @@
-"""Sequence input: FASTA files, their alphabet, and the regions of them that a run reads."""
+"""Sequence input: FASTA files, their alphabet, and the regions of them that a run reads; their annotation."""
 
 from pgf_cli.genome.alphabet import LETTERS, N_CODE, BaseCounts, count, decode, encode
+from pgf_cli.genome.annotation import AnnotationError, Gene, GeneStrand, read_genes
 from pgf_cli.genome.bed import RequestedRegion, read_bed
 from pgf_cli.genome.errors import (
     BedError,
@@ -41,6 +42,9 @@ __all__ = [
     "complement",
     "mirror",
     "Shuffled",
+    "Gene",
+    "GeneStrand",
+    "read_genes",
     "GenomeError",
     "FastaAccessError",
     "FastaError",
@@ -48,4 +52,5 @@ __all__ = [
     "ContigNotFoundError",
     "RegionError",
     "BedError",
+    "AnnotationError",
 ]

@@ -1,7 +1,17 @@
-"""Where a track peaks and how unusual that is: hits, their statistics, and the bins of a sparkline, all streamed."""
+"""Where a track peaks and how unusual that is, all streamed; and whether it is higher at annotated sites."""
 
 from pgf_cli.pulses.bins import TrackBins
 from pgf_cli.pulses.discovery import false_discovery_rates
+from pgf_cli.pulses.enrichment import (
+    DONORS,
+    STARTS,
+    Motif,
+    NoSitesError,
+    SiteComparison,
+    Standing,
+    StrandTracks,
+    compare_sites,
+)
 from pgf_cli.pulses.hits import Hit
 from pgf_cli.pulses.peaks import Peak, PeakFinder
 from pgf_cli.pulses.persistence import half_life, nearest_pulse, reach
@@ -17,4 +27,12 @@ __all__ = [
     "nearest_pulse",
     "half_life",
     "reach",
+    "compare_sites",
+    "SiteComparison",
+    "StrandTracks",
+    "Standing",
+    "Motif",
+    "DONORS",
+    "STARTS",
+    "NoSitesError",
 ]

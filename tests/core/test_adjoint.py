@@ -101,12 +101,12 @@ def test_every_gradient_equals_autograd_of_the_whole_sequence_wherever_tiles_end
     assert_equals_autograd(toy_mamba, dna(length), log_likelihood(), tile)
 
 
-@pytest.mark.parametrize("length", edge_lengths(1000))
+@pytest.mark.parametrize("length", [1, 2, 999, 1000, 1001, 3001])
 def test_tiles_of_a_thousand(length, make_mamba, dna):
     assert_equals_autograd(make_mamba(layers=1), dna(length), log_likelihood(), 1000)
 
 
-@pytest.mark.parametrize("tile", [1, 7, 64, 1000])
+@pytest.mark.parametrize("tile", [4, 64])
 @pytest.mark.parametrize(
     ("output", "objective"),
     [
@@ -171,11 +171,11 @@ def test_a_sweep_can_be_iterated_again(toy_mamba, dna):
     torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("tile", [1, 37, 1000])
+@pytest.mark.parametrize("tile", [7, 1000])
 def test_adjoint_and_tangent_sweep_are_transposes_of_each_other(tile, toy_mamba, dna):
-    codes, v = dna(500, n_run=40), RandomNormal(1, seed=1, contig="c")
-    w = torch.randn(500, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    y_dot = torch.cat([part.y_dot[0] for part in tangent_sweep(toy_mamba, codes, v, end=500, tile=64)])
+    codes, v = dna(300, n_run=40), RandomNormal(1, seed=1, contig="c")
+    w = torch.randn(300, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    y_dot = torch.cat([part.y_dot[0] for part in tangent_sweep(toy_mamba, codes, v, end=300, tile=64)])
     _, x_bar = by_sweep(toy_mamba, codes, Weighted(w), tile)
     along = (x_bar * v.tangents(0, one_hot(codes, torch.float64, CPU))[0]).sum()
     assert abs((w * y_dot).sum() - along) <= 1e-12 * y_dot.norm()
@@ -191,10 +191,10 @@ def test_adjoint_of_a_model_with_lookahead_is_the_transpose_of_its_tangent(dna):
     assert abs((w * y_dot).sum() - (x_bar * direction).sum()) <= 1e-12 * y_dot.norm()
 
 
-@pytest.mark.parametrize("tile", [1, 64, 1000])
+@pytest.mark.parametrize("tile", [7, 64, 1000])
 def test_float32_gradients_are_good_to_1e_5_whatever_the_tile(tile, toy_mamba, dna):
-    codes = dna(700, n_run=70)
-    exact, exact_bar = by_sweep(toy_mamba, codes, log_likelihood(), 700)
+    codes = dna(400, n_run=70)
+    exact, exact_bar = by_sweep(toy_mamba, codes, log_likelihood(), 400)
     single, x_bar = by_sweep(toy_mamba.to(torch.float32), codes, log_likelihood(dtype=torch.float32), tile)
     assert relative_error(x_bar, exact_bar) <= 1e-5
     for name, bar in exact.parameter_bars.items():
@@ -216,8 +216,8 @@ def test_the_number_of_threads_does_not_change_a_byte(make_mamba, dna):
 
 @pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot flush denormals")
 def test_far_left_of_its_only_target_the_gradient_is_zero_and_never_denormal(toy_mamba, dna):
-    model, codes = toy_mamba.to(torch.float32), dna(3000)
-    objective = log_likelihood(Targets([(2990, 3000)]), torch.float32)
+    model, codes = toy_mamba.to(torch.float32), dna(2000)
+    objective = log_likelihood(Targets([(1990, 2000)]), torch.float32)
     sweep, x_bar = by_sweep(model, codes, objective, 100)
     sizes = torch.cat([x_bar.flatten(), *(leaf.flatten() for leaf in leaves(sweep.state_bar))]).abs()
     assert (sizes[:1000] == 0).all()

@@ -101,14 +101,14 @@ def test_a_budget_that_cannot_work_and_a_folder_that_is_not_there_are_refused(tm
 
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_schedules_of_any_number_of_extra_sweeps_give_the_same_bytes(on_disk, toy_mamba, dna, tmp_path, monkeypatch):
-    codes, objective = dna(150, n_run=10), LogLikelihood(None, torch.float64, CPU)
+    codes, objective = dna(100, n_run=10), LogLikelihood(None, torch.float64, CPU)
     right, forward_tiles = type(toy_mamba).jvp, []
     monkeypatch.setattr(type(toy_mamba), "jvp", lambda *arguments: (forward_tiles.append(1), right(*arguments))[1])
     results, extra = [], []
     for slots in (20, 6, 3):
         forward_tiles.clear()
         sweep = adjoint_sweep(
-            toy_mamba, codes, objective, end=150, tile=8, budget=slots * 4224, folder=tmp_path if on_disk else None,
+            toy_mamba, codes, objective, end=100, tile=6, budget=slots * 4224, folder=tmp_path if on_disk else None,
             parameters=True,
         )  # fmt: skip
         tiles = list(sweep)

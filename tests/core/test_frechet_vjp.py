@@ -62,8 +62,9 @@ def sweep_gradients(model, codes, objective, tile):
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
 @pytest.mark.parametrize(
-    ("a_log", "channels", "embedded"), [(-8.0, 4, False), (-3.0, 7, True), (0.0, 4, False), (3.0, 7, True), (6.0, 4, False)]
-)  # fmt: skip
+    ("a_log", "channels", "embedded"),
+    [(-8.0, 4, False), (-3.0, 7, True), (0.0, 4, False), (3.0, 7, True), (6.0, 4, False)],
+)
 def test_every_gradient_equals_the_published_formulas_for_slow_and_stiff_states(
     a_log, channels, embedded, dtype, bound, dna
 ):

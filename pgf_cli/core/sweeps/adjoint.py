@@ -120,9 +120,11 @@ class AdjointSweep:
                     waiting.append(tile)
                 else:
                     yield tile
-        initial = self._finish()
+        first_bar = self._finish()
         for tile in waiting:
-            yield self._with_initial(tile, initial.x_bar)
+            here = first_bar[tile.start - self._start :][: len(tile.bases)]
+            tile.x_bar[: len(here)] += here
+            yield tile
 
     def _bounds(self, index: int) -> tuple[int, int]:
         first = self._start + index * self._tile
@@ -161,29 +163,19 @@ class AdjointSweep:
             self._add(pulled)
             return AdjointTile(first, codes, pulled.y, _of_bases_alone(pulled.x_bar, x))
 
-    def _finish(self) -> InitialAdjoint:
-        """Differentiate the initial state, and round the sums."""
+    def _finish(self) -> Tensor:
+        """Round the sums; return the gradient with respect to the inputs that the initial state looked ahead to."""
         with computing():
             initial = self._model.initial_vjp(self._first, self.state_bar, parameters=self._parameters)
             self._add(initial)
             rounded = {name: total.to(self._model.dtype) for name, total in self._totals.items()}
+            first_bar = _of_bases_alone(initial.x_bar, self._first)
         self.parameter_bars = rounded if self._parameters else None
-        return initial
+        return first_bar
 
     def _add(self, adjoint: TileAdjoint | InitialAdjoint) -> None:
         for name, bar in (adjoint.parameter_bars or {}).items():
             self._totals[name] += bar
-
-    def _with_initial(self, tile: AdjointTile, first_bar: Tensor) -> AdjointTile:
-        offset = tile.start - self._start
-        x_bar = tile.x_bar.clone()
-        with computing():
-            here = first_bar[offset : offset + len(x_bar)]
-            x_bar[: len(here)] += here
-            is_base = torch.from_numpy(tile.bases != N_CODE).to(x_bar)[:, None]
-            x_bar *= is_base
-            x_bar[:, N_CODE] = 0
-        return tile._replace(x_bar=x_bar)
 
 
 def _of_bases_alone(x_bar: Tensor, x: Tensor) -> Tensor:

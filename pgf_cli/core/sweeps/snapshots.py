@@ -137,7 +137,7 @@ def open_store(folder: Path | None, initial: State, schedule: Schedule) -> Itera
         SnapshotFileError: the file cannot be made; from ``put``, the disk is full.
     """
     if folder is None:
-        yield _MemoryStore()
+        yield _MemoryStore(initial, schedule.snapshots)
         return
     try:
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  a failure to open is reported, one of the caller not
@@ -148,15 +148,17 @@ def open_store(folder: Path | None, initial: State, schedule: Schedule) -> Itera
 
 
 class _MemoryStore:
-    def __init__(self) -> None:
-        self._states: dict[int, State] = {}
+    """One block of memory for all slots: many small tensors among a sweep's large ones fragment the heap."""
+
+    def __init__(self, like: State, slots: int) -> None:
+        self._slots = map_state(lambda leaf: leaf.new_empty(slots, *leaf.shape), like)
 
     def put(self, slot: int, state: State) -> None:
-        # A copy of its own: a state may be a view that would keep a whole tile alive.
-        self._states[slot] = map_state(lambda leaf: leaf.clone(memory_format=torch.contiguous_format), state)
+        for block, leaf in zip(leaves(self._slots), leaves(state), strict=True):
+            block[slot] = leaf
 
     def get(self, slot: int) -> State:
-        return self._states[slot]
+        return map_state(lambda block: block[slot].clone(), self._slots)
 
 
 class _FileStore:
