@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pgf_cli.genome import Genome
-from pgf_cli.training import DataSettings, ModelSettings, OptimiserSettings, TrainSettings
 from pgf_cli.progress import Progress
+from pgf_cli.training import DataSettings, ModelSettings, OptimiserSettings, TrainSettings
 
 
 class Silent:
