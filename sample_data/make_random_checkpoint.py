@@ -5,6 +5,8 @@ It shows the machinery and no biology. Initial values are Mamba's usual ones, as
 
 from pathlib import Path
 
+from torch import Tensor
+
 from pgf_cli.checkpoints import save_checkpoint
 from pgf_cli.core.models import BaseIds, MambaConfig
 from pgf_cli.training.initial import initial_weights
@@ -15,6 +17,12 @@ CONFIG = MambaConfig(channels=64, layers=4, inner=128, state=16, conv=4, dt_rank
 # The head is the embedding, whose rows are tiny: without this gain every base would have a probability near 1/8.
 FINAL_GAIN = 4.0
 
+
+def weights() -> dict[str, Tensor]:
+    """Draw the model's tensors."""
+    return initial_weights(CONFIG, SEED, final_gain=FINAL_GAIN)
+
+
 if __name__ == "__main__":
-    weights = initial_weights(CONFIG, SEED, final_gain=FINAL_GAIN)
-    save_checkpoint(Path(__file__).with_name("mamba_random.safetensors"), CONFIG, weights, BaseIds(0, 1, 2, 3, 4), NOTE)
+    path = Path(__file__).with_name("mamba_random.safetensors")
+    save_checkpoint(path, CONFIG, weights(), BaseIds(0, 1, 2, 3, 4), NOTE)
