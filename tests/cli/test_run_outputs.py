@@ -47,7 +47,7 @@ def test_bedgraph_csv_and_bigwig_agree(run, scored_bases):
     run("-f", "bedgraph", "-f", "csv", "-f", "bigwig")
     values = bedgraph("genome.response.bedgraph").value.to_numpy()
     csv = pd.read_csv("genome.csv")
-    assert list(csv.columns) == ["chrom", "start", "end", "base", "response", "ghost"]
+    assert list(csv.columns) == ["chrom", "start", "end", "base", "response", "ghost", "contribution"]
     assert list(csv.base) == [letter for _, _, letter in scored_bases]
     np.testing.assert_array_equal(csv.response, values)
     with pybigtools.open("genome.response.bw") as bigwig:

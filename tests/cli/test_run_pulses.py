@@ -37,7 +37,7 @@ def test_a_pulse_run_is_zero_before_the_pulse_and_covers_only_its_record(run):
 
 
 def test_hits_of_a_pulse_run_carry_their_pulse_lag_and_statistics_over_nonzero_bases(run):
-    run("--pulse", "chr1:701", "--pulse", "chr1:101", "--hits", "5", "--ghost-distance", "0")
+    run("--mode", "tangent", "--pulse", "chr1:701", "--pulse", "chr1:101", "--hits", "5", "--ghost-distance", "0")
     response, table = track("genome.response.bedgraph").set_index("start").value, hits("genome.hits.tsv")
     assert set(table.pulse) <= {"chr1:101", "chr1:701"}
     nonzero = response[response != 0]
@@ -51,7 +51,19 @@ def test_hits_of_a_pulse_run_carry_their_pulse_lag_and_statistics_over_nonzero_b
 def test_separate_pulses_get_a_track_each_equal_to_a_run_of_their_own(run, genome):
     ref = records(genome)["chr1"][399]
     alt = "ACGT"["ACGT".index(ref) - 1]
-    run("-o", "both", "--pulse", "chr1:101", "--pulse", f"chr1:400:{alt}", "--pulse", "chr2:7", "--separate")
+    run(
+        "-o",
+        "both",
+        "--pulse",
+        "chr1:101",
+        "--pulse",
+        f"chr1:400:{alt}",
+        "--pulse",
+        "chr2:7",
+        "--separate",
+        "--mode",
+        "tangent",
+    )
     run("-o", "one", "--pulse", f"chr1:400:{alt}")
     assert set(track("both.response.chr2_7.bedgraph").chrom) == {"chr2"}
     one, both = track("one.response.bedgraph"), track(f"both.response.chr1_400_{alt}.bedgraph")
@@ -154,7 +166,7 @@ def test_the_reverse_strand_is_the_forward_run_of_the_reverse_complement_mirrore
 
 
 def test_pulses_on_the_reverse_strand_act_to_the_left(run):
-    run("--strand", "reverse", "--pulse", "chr1:701", "--ghost-distance", "0")
+    run("--mode", "tangent", "--strand", "reverse", "--pulse", "chr1:701", "--ghost-distance", "0")
     response = track("genome.response.bedgraph")
     assert (response.value[response.start > 700] == 0).all()
     assert (response.value[response.start <= 700] > 0).all()

@@ -18,7 +18,7 @@ def test_report_prints_the_same_as_run_did_from_the_prefix_or_any_file(run, pgf)
 def test_report_says_what_was_run_what_the_number_means_and_where_the_files_are(run):
     printed = run().stdout
     for text in (
-        "tangent sweep", "random weights, toy", "2-norm of the exact derivative", "nats per unit step",
+        "tangent and adjoint sweeps", "random weights, toy", "2-norm of the exact derivative", "nats per unit step",
         "chr1  900 bases; 859 scored, 41 skipped (N 40, IUPAC 1), 20 soft-masked", "chr2  400 bases", "median",
         "central finite differences", "float32 against float64", "against one tile", "genome.response.bedgraph",
         "genome.run.json",
@@ -52,7 +52,7 @@ def test_estimated_output_size_is_said_before_the_sweep_and_is_about_right(run):
 
 def test_dry_run_says_what_would_be_done_and_does_nothing(run):
     printed = run("--dry-run", "--region", "chr1:101-200").stdout
-    assert "read 200 bases and score 100" in printed
+    assert "read 400 bases and score 100" in printed
     assert "chr1:101-200" in printed
     assert "genome.response.bedgraph" in printed
     assert not list(Path().iterdir())

@@ -44,7 +44,7 @@ def test_a_config_that_is_no_toml_is_an_error(pgf, genome, checkpoint, tmp_path,
 
 def test_every_committed_config_is_accepted(pgf, genome, checkpoint):
     folder = Path(__file__).parents[2] / "configs"
-    configs = sorted(folder.glob("*.toml"))
+    configs = sorted(set(folder.glob("*.toml")) - set(folder.glob("train-*.toml")))
     assert configs
     for config in configs:
         result = pgf("run", genome, "-m", checkpoint, "--config", config, "--dry-run")
