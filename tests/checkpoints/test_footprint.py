@@ -10,7 +10,9 @@ from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
 from pgf_cli.core.models import FrechetConfig, FrechetModel
 
 MEASURE = """
-import resource
+import ctypes
+import re
+from pathlib import Path
 import numpy as np
 from conftest import random_mamba
 from pgf_cli.checkpoints.footprint import tile_bytes
@@ -18,19 +20,27 @@ from pgf_cli.core.directions import Contrast
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
 from pgf_cli.core.threads import set_threads
 
+
+def status(field):
+    return int(re.search(field + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+
+
 set_threads(2)
 tile = 4_000
 model = random_mamba(channels=64, layers=2, inner=128, state=4)
 estimate = tile_bytes(model, tile)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# What compiling took is given back and forgotten: the peak from here on is the sweep's.
+ctypes.CDLL(None).malloc_trim(0)
+Path("/proc/self/clear_refs").write_text("5")
+before = status("VmRSS")
 codes = (np.arange(2 * tile) % 4).astype(np.uint8)
 for part in tangent_sweep(model, codes, Contrast(), end=2 * tile, tile=tile):
     response(part.y_dot)
-print(estimate, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(estimate, status("VmHWM") - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss has other units")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
 def test_the_estimate_is_within_a_factor_of_two_of_the_process_s_own_peak(request):
     command = [sys.executable, "-c", MEASURE]
     done = subprocess.run(command, cwd=request.config.rootpath / "tests", capture_output=True, text=True, check=True)
