@@ -30,6 +30,8 @@ class RunSettings:
     output: str | None = None
     """Prefix of the files to write; ``dir/`` means dir/STEM, None the FASTA's stem in the current folder."""
     formats: tuple[Format, ...] = ("bedgraph",)
+    bgzip: bool = False
+    """Compress bedGraph and CSV in blocks, and index bedGraph."""
     track_line: bool = False
     regions: tuple[str, ...] = ()
     bed: Path | None = None
@@ -75,6 +77,8 @@ class RunSettings:
             if value is not None and value < lowest:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more")
 
+        if self.bgzip and not {"bedgraph", "csv"} & set(self.formats):
+            raise UsageError("--bgzip compresses bedGraph and CSV; add --format bedgraph or csv, or leave it out")
         if self.mode == "tangent" and (self.objective or self.targets):
             raise UsageError("--objective and --target are the adjoint's; add --mode adjoint or --mode both")
         if self.mode == "adjoint" and (self.pulses or self.pulses_bed or self.direction != "contrast"):

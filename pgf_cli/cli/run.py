@@ -274,6 +274,16 @@ def run(
             "equally long regions, (N, 4, L), for motif tools.",
         ),
     ] = None,
+    bgzip: Annotated[
+        bool,
+        typer.Option(
+            "--bgzip",
+            envvar="PGF_BGZIP",
+            rich_help_panel=OUTPUT,
+            help="Compress bedGraph and CSV in blocks (BGZF, .gz) and index bedGraph for tabix (.tbi, or .csi where a "
+            "record is longer than 2^29 bases).",
+        ),
+    ] = False,
     track_line: Annotated[
         bool,
         typer.Option(
@@ -371,7 +381,8 @@ def run(
     """
     settings = RunSettings(
         fasta=fasta, model=model, output=output, formats=_choices(formats) or RunSettings.formats,  # type: ignore[arg-type]
-        track_line=track_line, regions=tuple(regions or ()), bed=bed, chroms=tuple(chroms or ()), context=context,
+        bgzip=bgzip, track_line=track_line, regions=tuple(regions or ()), bed=bed, chroms=tuple(chroms or ()),
+        context=context,
         hits=hits, hit_distance=hit_distance, output_layer=output_layer, alphabet=alphabet, tile=tile, device=device,
         dtype=dtype, threads=threads, force=force, strand=strand, direction=direction, pulses=tuple(pulses or ()),
         pulses_bed=pulses_bed, separate=separate, ghost_distance=ghost_distance, null=null, seed=seed,

@@ -1,30 +1,28 @@
 """Worker threads: why their number never changes a byte of a result, and why none of them computes with denormals.
 
 A matrix product or a vectorised elementwise function may round differently when a library splits it among another
-number of threads. So torch itself always runs on one thread here, and the work is cut into pieces whose size
+number of threads. So torch itself always runs on one thread here, and the work is cut into pieces of which each result
 depends on the data alone: row panels of matrix products, channel blocks of scans. Threads only decide who takes which.
 
 A tangent that decays ends among the denormal numbers, where many processors are ten to a hundred times slower and
 where it stays, since they round no further down. So sweeps compute under ``computing``, which flushes them to zero in
-the calling thread for that long; pool threads always do. Everybody else's arithmetic is left alone. Compiled loops run
-on numba's own threads, which a caller cannot reach, so each of their work items takes over the calling thread's float
-environment: flushing or not, a loop computes the same on every thread.
+the calling thread for that long, and so do the workers for it. Everybody else's arithmetic is left alone.
 """
 
 import os
-import platform
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import numba
 import torch
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from pgf_cli.core.memory import keep_freed_memory
 
 _pool: ThreadPoolExecutor | None = None
+_threads = 1
+_mode = threading.local()
 
 
 def available_threads() -> int:
@@ -33,92 +31,58 @@ def available_threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Use ``count`` worker threads from now on; results do not depend on it.
-
-    Threads beyond those that numba started with (``NUMBA_NUM_THREADS``, by default one a processor) serve matrix
-    products only.
-    """
-    global _pool  # noqa: PLW0603  one pool per process is the point
+    """Make this process ready to sweep, on ``count`` threads, the caller's included; results do not depend on it."""
+    global _pool, _threads  # noqa: PLW0603  one pool per process is the point
+    keep_freed_memory()
     torch.set_num_threads(1)
-    started: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(min(count, started))
     if _pool is not None:
         _pool.shutdown()
-    _pool = ThreadPoolExecutor(count, "pgf-worker", initializer=_prepare_worker) if count > 1 else None
+    _threads = count
+    _pool = ThreadPoolExecutor(count - 1, "pgf-worker", initializer=_prepare_worker) if count > 1 else None
 
 
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
 
 
 @contextmanager
 def computing() -> Iterator[None]:
-    """Record no gradients and flush denormals to zero, in this thread and in the loops that it starts."""
+    """Record no gradients and flush denormals to zero, in this thread and in those that work for it."""
     flushed_already = (torch.tensor(torch.finfo(torch.float32).tiny) / 2).item() == 0
     torch.set_flush_denormal(True)
+    computing_already, _mode.computing = getattr(_mode, "computing", False), True
     try:
         with torch.no_grad():
             yield
     finally:
         torch.set_flush_denormal(flushed_already)
+        _mode.computing = computing_already
 
 
 def for_each(task: Callable[[int], None], count: int) -> None:
-    """Call task(0) ... task(count - 1), on the worker threads where there are any."""
-    if _pool is None or count == 1:
-        for index in range(count):
+    """Call task(0) ... task(count - 1), in this thread and on the worker threads where there are any."""
+    indices, flushing = iter(range(count)), getattr(_mode, "computing", False)
+
+    def take() -> None:
+        for index in indices:
             task(index)
-    else:
-        list(_pool.map(task, range(count)))
+
+    def help_out() -> None:
+        torch.set_flush_denormal(flushing)
+        take()
+
+    helpers = [_pool.submit(help_out) for _ in range(min(_threads, count) - 1)] if _pool is not None else []
+    try:
+        take()
+    finally:
+        # Who has not begun by now has nothing left to do, and is not waited for.
+        begun = [helper for helper in helpers if not helper.cancel()]
+        for helper in begun:
+            helper.exception()
+    for helper in begun:
+        helper.result()
 
 
-_MACHINE = platform.machine().lower()
-_X86, _ARM = _MACHINE in ("x86_64", "amd64"), _MACHINE in ("aarch64", "arm64")
-_BYTES = ir.IntType(8).as_pointer()
-
-
-def _call(builder: Any, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(builder.module.declare_intrinsic(name, (), kind), arguments)
-
-
-def _slot(builder: Any) -> ir.Value:
-    # In the function's entry block: an alloca inside a loop would grow the stack at each turn.
-    with builder.goto_entry_block():
-        return builder.alloca(ir.IntType(32))
-
-
-def _read_environment(typingctx: Any) -> Any:
-    """MXCSR on x86-64, FPCR on aarch64, 0 elsewhere."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> ir.Value:
-        if _X86:
-            slot = _slot(builder)
-            _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), builder.bitcast(slot, _BYTES))
-            return builder.zext(builder.load(slot), ir.IntType(64))
-        if _ARM:
-            return _call(builder, "llvm.aarch64.get.fpcr", ir.IntType(64))
-        return ir.Constant(ir.IntType(64), 0)
-
-    return types.uint64(), codegen
-
-
-def _write_environment(typingctx: Any, environment: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> ir.Value:
-        if _X86:
-            slot = _slot(builder)
-            builder.store(builder.trunc(args[0], ir.IntType(32)), slot)
-            _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), builder.bitcast(slot, _BYTES))
-        elif _ARM:
-            _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.uint64), codegen
-
-
-float_environment: Any = intrinsic(_read_environment)
-"""In compiled code: the calling thread's float environment, to be read before a parallel loop."""
-
-adopt_float_environment: Any = intrinsic(_write_environment)
-"""In compiled code: set this thread's float environment; the first statement of a parallel loop's work item."""
+def in_groups(loop: Callable[..., None], *arguments: Any) -> None:
+    """Call a compiled loop(group, groups, *arguments) for one group of its rows or channels a thread."""
+    for_each(lambda group: loop(group, _threads, *arguments), _threads)

@@ -3,6 +3,7 @@
 from pgf_cli.genome.alphabet import LETTERS, N_CODE, BaseCounts, count, decode, encode
 from pgf_cli.genome.annotation import AnnotationError, Gene, GeneStrand, read_genes
 from pgf_cli.genome.bed import RequestedRegion, read_bed
+from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.genome.errors import (
     BedError,
     ContigNotFoundError,
@@ -22,6 +23,7 @@ from pgf_cli.genome.strand import ReverseComplement, complement, mirror
 __all__ = [
     "Genome",
     "Record",
+    "InBlocks",
     "LETTERS",
     "N_CODE",
     "BaseCounts",

@@ -1,9 +1,10 @@
 """The adjoint half of a record: its sweep from right to left, its tracks, and the total that both halves share."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,10 +16,41 @@ from pgf_cli.core.sweeps import AdjointTile, TangentTile, adjoint_sweep
 from pgf_cli.genome import LETTERS, Sweep
 from pgf_cli.pipeline.tracks import Track
 from pgf_cli.settings import RunSettings
+from pgf_cli.tracks import GATHERED_BASES
 from pgf_cli.tracks.manifest import AdjointEntry, ScheduleEntry
 
 BASES = LETTERS[:4]
 MEGABYTE = 10**6
+
+
+class Gradient(NamedTuple):
+    """The gradient with respect to consecutive bases."""
+
+    start: int
+    """0-based position of the first base."""
+    bases: BaseCodes
+    """Base codes, (T,)."""
+    x_bar: Tensor
+    """(T, 5)."""
+
+
+def joined_gradients(tiles: Iterable[AdjointTile]) -> Iterator[Gradient]:
+    """Join the tiles of an adjoint sweep, which come from right to left, to gradients of some 16,000 bases."""
+    waiting: list[Gradient] = []
+    count = 0
+    for tile in tiles:
+        waiting.append(Gradient(tile.start, tile.bases, tile.x_bar))
+        count += len(tile.bases)
+        if count >= GATHERED_BASES:
+            yield _joined(waiting[::-1])
+            waiting, count = [], 0
+    if waiting:
+        yield _joined(waiting[::-1])
+
+
+def _joined(parts: Sequence[Gradient]) -> Gradient:
+    bases = np.concatenate([part.bases for part in parts])
+    return Gradient(parts[0].start, bases, torch.cat([part.x_bar for part in parts]))
 
 
 class SignedTotal:
@@ -42,10 +74,11 @@ class SignedTotal:
         w = self._objective.weights(tile.start, tile.bases, following)
         self.total += (w.double() * tile.y_dot.double().sum(0)).sum().item()
 
-    def add_adjoint(self, tile: AdjointTile) -> None:
-        """Add a tile's x_bar . v."""
-        v = self._direction.tangents(tile.start, one_hot(tile.bases, tile.x_bar.dtype, tile.x_bar.device))
-        self.total += (tile.x_bar.double() * v.double().sum(0)).sum().item()
+    def add_adjoint(self, gradient: Gradient) -> None:
+        """Add x_bar . v."""
+        x_bar = gradient.x_bar
+        v = self._direction.tangents(gradient.start, one_hot(gradient.bases, x_bar.dtype, x_bar.device))
+        self.total += (x_bar.double() * v.double().sum(0)).sum().item()
 
 
 def relative_gap(one: float, other: float) -> float:
@@ -71,15 +104,16 @@ def sweep_of(
 
 
 def track_values(
-    tracks: Sequence[Track], x_bar: Tensor, bases: BaseCodes, *, correct: bool
+    tracks: Sequence[Track], x_bar: Tensor, bases: BaseCodes, *, correct: bool, scores: bool
 ) -> dict[str, NDArray[np.floating[Any]]]:
-    """Return the adjoint tracks (T,) of a tile by name, and the four hypothetical scores as ``hypothetical A`` ....
+    """Return adjoint tracks (T,) by name.
 
     Args:
         tracks: those of the adjoint.
         x_bar: gradient with respect to the one-hot input, (T, 5).
         bases: base codes (T,).
         correct: subtract the mean over the four bases.
+        scores: return the four hypothetical scores as ``hypothetical A`` ..., too.
 
     Source: Majdandzic et al. 2023 for the correction.
     """
@@ -88,15 +122,22 @@ def track_values(
         gradient = gradient - gradient.mean(1, keepdims=True)
     here = np.minimum(bases, 3).astype(np.int64)[:, None]
     reference = np.take_along_axis(gradient, here, axis=1)
-    changes = gradient - reference
-    strongest = np.take_along_axis(changes, np.abs(changes).argmax(1)[:, None], axis=1)
-    by_kind = {
-        "contribution": reference[:, 0],
-        "norm": np.linalg.norm(gradient, axis=1).astype(gradient.dtype),
-        "max-snv": strongest[:, 0],
-    }
-    values = {track.name: by_kind[track.kind] for track in tracks}
-    return values | {hypothetical(column): gradient[:, column] for column in range(4)}
+    values = {}
+    for track in tracks:
+        if track.kind == "norm":
+            values[track.name] = np.linalg.norm(gradient, axis=1).astype(gradient.dtype)
+        elif track.kind == "max-snv":
+            values[track.name] = _strongest(gradient - reference)
+        else:
+            values[track.name] = reference[:, 0]
+    return values | {hypothetical(column): gradient[:, column] for column in range(4) if scores}
+
+
+def _strongest(changes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return of each row (T, 4) the value of largest magnitude, (T,)."""
+    chosen = np.take_along_axis(changes, np.abs(changes).argmax(1)[:, None], axis=1)
+    values: NDArray[np.floating[Any]] = chosen[:, 0]
+    return values
 
 
 def hypothetical(column: int) -> str:

@@ -30,7 +30,7 @@ from pgf_cli.pipeline.arrays import array_regions
 from pgf_cli.pipeline.objective import ObjectivePlan, output_layer_of, plan_objective
 from pgf_cli.pipeline.tracks import Track, planned_tracks
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import Span, check_bigwig, estimated_bytes
+from pgf_cli.tracks import Span, check_bigwig, check_tabix, estimated_bytes, needs_csi
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
 
 PROBE_CHUNK = 1 << 16
@@ -92,6 +92,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     """
     if "bigwig" in settings.formats:
         check_bigwig(list(genome.lengths.items()))
+    if settings.bgzip and "bedgraph" in settings.formats:
+        check_tabix()
     sites = _pulse_sites(settings, genome)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = _selection(settings, genome, sites, targets)
@@ -119,7 +121,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         sites,
         plan_objective(settings, model, checkpoint.alphabet, targets),
         tracks,
-        output_paths(settings, tracks),
+        output_paths(settings, tracks, needs_csi(genome.lengths.values())),
         _estimate(settings, selection, tracks, model.dtype.itemsize),
     )
 
@@ -143,9 +145,9 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(kind, int(index or 0))
 
 
-def output_paths(settings: RunSettings, tracks: tuple[Track, ...]) -> dict[str, Path]:
-    """Return every file that a run writes, by what it is."""
-    prefix = settings.prefix
+def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) -> dict[str, Path]:
+    """Return every file that a run writes, by what it is; ``csi``: index what is compressed as CSI, not as TBI."""
+    prefix, compressed = settings.prefix, ".gz" if settings.bgzip else ""
 
     def named(suffix: str) -> Path:
         return prefix.with_name(prefix.name + suffix)
@@ -153,13 +155,16 @@ def output_paths(settings: RunSettings, tracks: tuple[Track, ...]) -> dict[str, 
     outputs = {}
     for track_format in settings.formats:
         if track_format == "csv":
-            outputs["csv"] = named(".csv")
+            outputs["csv"] = named(f".csv{compressed}")
             continue
         if track_format == "npz":
             outputs |= {"npz": named(".hypothetical.npz"), "npz one-hot": named(".onehot.npz")}
             continue
-        suffix = {"bedgraph": "bedgraph", "bigwig": "bw"}[track_format]
+        suffix = {"bedgraph": f"bedgraph{compressed}", "bigwig": "bw"}[track_format]
         outputs |= {f"{track_format} {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
+        if track_format == "bedgraph" and compressed:
+            suffix += ".csi" if csi else ".tbi"
+            outputs |= {f"index {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
     tables = {
         "hits_bed": ".hits.bed",
         "hits_tsv": ".hits.tsv",
@@ -281,7 +286,7 @@ def _estimate(settings: RunSettings, selection: Selection, tracks: tuple[Track, 
         here = sum(track.contig in (None, contig) for track in tracks)
         for track_format in settings.formats:
             if track_format != "npz":
-                total += estimated_bytes(track_format, spans, here, itemsize)
+                total += estimated_bytes(track_format, spans, here, itemsize, bgzip=settings.bgzip)
     if "npz" in settings.formats:
         total += sum(2 * 4 * itemsize * (region.end - region.start) for region in array_regions(selection))
     return total

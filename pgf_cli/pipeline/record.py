@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgf_cli.genome import BaseCounts, ReverseComplement, Shuffled, Sweep
+from pgf_cli.genome import BaseCounts, InBlocks, ReverseComplement, Shuffled, Sweep
 from pgf_cli.pipeline.arrays import HypotheticalScores
 from pgf_cli.pipeline.attribution import adjoint_entry, hypothetical
 from pgf_cli.pipeline.hits import HitCaller, ReadRecord
@@ -23,7 +23,7 @@ from pgf_cli.pipeline.trace import trace_ghosts
 from pgf_cli.pipeline.tracks import record_direction
 from pgf_cli.progress import Progress
 from pgf_cli.pulses import Hit
-from pgf_cli.tracks import ScoredTile, TraceRow, TrackSpool, TrackWriter
+from pgf_cli.tracks import ScoredTile, TraceRow, TrackSpool, TrackWriter, gathered
 from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, RecordEntry, TrackSummary
 
 
@@ -52,7 +52,8 @@ def score_record(
         progress: hears of every tile.
     """
     record = plan.genome.record(sweeps[0].contig)
-    reading = ReadRecord(record, ReverseComplement(record) if plan.reverse else record, sweeps, plan.reverse)
+    bases = InBlocks(ReverseComplement(record) if plan.reverse else record)
+    reading = ReadRecord(record, bases, sweeps, plan.reverse)
     direction = record_direction(plan.settings, plan.sites, record.name, len(record))
     tracks = [track for track in plan.tracks if track.contig in (None, record.name)]
     sweeping = Sweeping(plan, reading, reading.bases, direction, tracks, progress)
@@ -86,7 +87,7 @@ def peak_memory() -> int:
 def _spool(sweeping: Sweeping) -> TrackSpool:
     settings, reading = sweeping.plan.settings, sweeping.reading
     names = [track.name for track in sweeping.tracks]
-    if settings.mode != "tangent":
+    if "npz" in settings.formats:
         names += [hypothetical(column) for column in range(4)]
     return TrackSpool(settings.prefix.parent, names, np.dtype(settings.dtype), reading.start, reading.end)
 
@@ -100,11 +101,11 @@ def _sweep(
     scores = _new_scores(sweeping)
     totals: list[float] = []
     if plan.settings.mode != "adjoint":
-        for tile in tangent_tiles(sweeping, totals.append):
+        for tile in gathered(tangent_tiles(sweeping, totals.append)):
             spool.write(tile.start, tile.values)
-            _add(scores, [tile])
             if at_once:
                 _write(writers, [tile])
+            _add(scores, [tile])
     adjoint = None
     if plan.objective is not None:
         result = spool_adjoint(sweeping, spool)
@@ -145,7 +146,7 @@ def _write(writers: Sequence[TrackWriter], tiles: Iterable[ScoredTile]) -> None:
 def _null_peaks(sweeping: Sweeping) -> dict[str, list[float]]:
     """The peaks of each track on one shuffle of the record, highest first."""
     shuffled = Shuffled(sweeping.reading.bases, sweeping.reading.name, sweeping.plan.settings.seed)
-    null = replace(sweeping, bases=shuffled)
+    null = replace(sweeping, bases=InBlocks(shuffled))
     with _spool(null) as spool:
         scores, _ = _sweep(null, spool, [])
     return {name: [peak.value for peak in kept.peaks.finish()] for name, kept in scores.items()}

@@ -23,16 +23,19 @@ from pgf_cli.pipeline.tracks import Track, direction_text, track_entry
 from pgf_cli.progress import Progress
 from pgf_cli.pulses import Hit
 from pgf_cli.tracks import (
+    BackgroundWriter,
     BedGraphWriter,
     BigWigWriter,
     CsvWriter,
     RegionRow,
     ScoredTile,
     StagedFiles,
+    TabixIndex,
     TrackLine,
     TrackWriter,
     check_outputs,
     finishing,
+    needs_csi,
     readable_bytes,
     write_chrom_sizes,
     write_hits_bed,
@@ -111,7 +114,7 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
 
 
 def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list[RecordResult]:
-    writers = _writers(plan, paths)
+    writers = [BackgroundWriter(_writers(plan, paths))]
     progress.begin(plan.to_read)
     try:
         with finishing(writers), _arrays(plan) as arrays:
@@ -140,17 +143,24 @@ def _arrays(plan: RunPlan) -> AbstractContextManager[HypotheticalScores | None]:
 def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
     writers: list[TrackWriter] = []
     if "csv" in plan.settings.formats:
-        writers.append(CsvWriter(paths["csv"], [track.name for track in plan.tracks]))
+        writers.append(CsvWriter(paths["csv"], [track.name for track in plan.tracks], bgzip=plan.settings.bgzip))
     for track in plan.tracks:
         for track_format in plan.settings.formats:
             if track_format == "bedgraph":
                 path, line = paths[f"bedgraph {track.name}"], _track_line(plan, track)
-                writers.append(OfRecord(track.contig, BedGraphWriter(path, track.name, line)))
+                index = _index(plan, track, paths)
+                writers.append(OfRecord(track.contig, BedGraphWriter(path, track.name, line, index)))
             elif track_format == "bigwig":
                 sizes = list(plan.genome.lengths.items())
                 path = paths[f"bigwig {track.name}"]
                 writers.append(OfRecord(track.contig, BigWigWriter(path, track.name, sizes)))
     return writers
+
+
+def _index(plan: RunPlan, track: Track, paths: Mapping[str, Path]) -> TabixIndex | None:
+    if not plan.settings.bgzip:
+        return None
+    return TabixIndex(paths[f"index {track.name}"], needs_csi(plan.genome.lengths.values()))
 
 
 def _track_line(plan: RunPlan, track: Track) -> TrackLine | None:

@@ -1,6 +1,7 @@
 """From sweeps to scored tiles: left to right for tangents, through the spool for what comes from the right."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from pgf_cli.core.bases import N_CODE, BaseSequence
 from pgf_cli.core.objectives import Objective
-from pgf_cli.core.sweeps import Schedule, tangent_sweep
+from pgf_cli.core.sweeps import AdjointTile, Schedule, tangent_sweep
 from pgf_cli.genome import Sweep, mirror
-from pgf_cli.pipeline.attribution import SignedTotal, sweep_of, track_values
+from pgf_cli.pipeline.attribution import SignedTotal, joined_gradients, sweep_of, track_values
 from pgf_cli.pipeline.hits import ReadRecord
 from pgf_cli.pipeline.plan import RunPlan
 from pgf_cli.pipeline.tracks import RecordDirection, Track
@@ -78,6 +79,13 @@ def tangent_tiles(sweeping: Sweeping, add_to_total: Callable[[float], None]) -> 
             add_to_total(total.total)
 
 
+def _reported(sweeping: Sweeping, sweep: Sweep, tiles: Iterable[AdjointTile]) -> Iterator[AdjointTile]:
+    for tile in tiles:
+        yield tile
+        pieces = _written(sweep, tile.start, len(tile.bases))
+        sweeping.progress.advance(len(tile.bases), _doing(sweeping.reading, "adjoint", pieces))
+
+
 @dataclass(frozen=True)
 class AdjointResult:
     """What the adjoint sweeps of a record leave beside their tracks."""
@@ -99,14 +107,15 @@ def spool_adjoint(sweeping: Sweeping, spool: TrackSpool) -> AdjointResult:
             raise ValueError("a plan with adjoint tracks has an objective")
         signed = SignedTotal(sweeping.bases, objective, sweeping.direction.direction, sweep.end)
         tiles = sweep_of(plan.model, sweeping.bases, objective, sweep, settings)
-        for tile in tiles:
-            signed.add_adjoint(tile)
-            pieces = _written(sweep, tile.start, len(tile.bases))
+        for gradient in joined_gradients(_reported(sweeping, sweep, tiles)):
+            signed.add_adjoint(gradient)
+            start, bases, x_bar = gradient
+            pieces = _written(sweep, start, len(bases))
             if pieces:
-                values = track_values(tracks, tile.x_bar, tile.bases, correct=settings.gradient_correction)
-                for scored in _cut(sweeping.reading, tile.start, tile.bases, values, pieces):
+                correct, scores = settings.gradient_correction, "npz" in settings.formats
+                values = track_values(tracks, x_bar, bases, correct=correct, scores=scores)
+                for scored in _cut(sweeping.reading, start, bases, values, pieces):
                     spool.write(scored.start, scored.values)
-            sweeping.progress.advance(len(tile.bases), _doing(sweeping.reading, "adjoint", pieces))
         value, total = value + tiles.value, total + signed.total
         schedules.append(tiles.schedule)
     return AdjointResult(value, total, schedules)
@@ -140,10 +149,11 @@ def replayed_forward(sweeping: Sweeping, spool: TrackSpool, names: Sequence[str]
 
 def _written(sweep: Sweep, start: int, count: int) -> list[slice]:
     """The parts of a tile that are written."""
+    # There can be as many spans as a chromosome has exons, and this is asked for each tile.
+    first = bisect_right(sweep.spans, start, key=lambda span: span.end)
+    last = bisect_left(sweep.spans, start + count, key=lambda span: span.start)
     return [
-        slice(max(span.start, start) - start, min(span.end, start + count) - start)
-        for span in sweep.spans
-        if span.start < start + count and span.end > start
+        slice(max(span.start, start) - start, min(span.end, start + count) - start) for span in sweep.spans[first:last]
     ]
 
 

@@ -31,8 +31,14 @@ class TrackBins:
         offset = start - self._start
         if offset < 0 or offset + len(values) > self._length:
             raise IndexError(f"bases {start}-{start + len(values)} reach outside the binned interval")
-        bins = (offset + np.flatnonzero(scored)) * len(self._maxima) // self._length
-        np.maximum.at(self._maxima, bins, values[scored])
+        if not len(values):
+            return
+        count = len(self._maxima)
+        first, last = (place * count // self._length for place in (offset, offset + len(values) - 1))
+        # Bin b begins at the first base p with p * count >= b * length.
+        begins = -(-np.arange(first + 1, last + 1) * self._length // count) - offset
+        maxima = np.maximum.reduceat(np.where(scored, values, -np.inf), [0, *begins])
+        np.maximum(self._maxima[first : last + 1], maxima, out=self._maxima[first : last + 1])
 
     @property
     def maxima(self) -> list[float | None]:

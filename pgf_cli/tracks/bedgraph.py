@@ -6,6 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
+from pgf_cli.tracks.tabix import TabixIndex, write_tabix
 from pgf_cli.tracks.textfile import TextFile, repeated
 from pgf_cli.tracks.tile import ScoredTile
 
@@ -31,15 +32,19 @@ class BedGraphWriter:
         path: the file to create.
         track: which of the tiles' tracks to write.
         track_line: browsers want it; bedGraphToBigWig and bedToBigBed reject it.
+        index: compress the file (BGZF) and, when it is complete, write this index of it; None: plain text.
 
     Raises:
         WriteError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, track: str, track_line: TrackLine | None = None) -> None:
-        self._track = track
+    def __init__(
+        self, path: Path, track: str, track_line: TrackLine | None = None, index: TabixIndex | None = None
+    ) -> None:
+        self._path, self._track, self._index = path, track, index
+        self._skipped_lines = 0 if track_line is None else 1
         self._buffer = RowBuffer([track], self._write_rows)
-        self._file = TextFile(path)
+        self._file = TextFile(path, bgzip=index is not None)
         if track_line is not None:
             self._file.write_line(str(track_line))
 
@@ -51,6 +56,8 @@ class BedGraphWriter:
         """Complete the file; see TrackWriter."""
         self._buffer.flush()
         self._file.close()
+        if self._index is not None:
+            write_tabix(self._path, self._index, skipped_lines=self._skipped_lines)
 
     def discard(self) -> None:
         """Let go of the unfinished file."""

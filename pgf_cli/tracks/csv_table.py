@@ -21,14 +21,15 @@ class CsvWriter:
     Args:
         path: the file to create.
         tracks: the tracks to write, in the order of their columns.
+        bgzip: compress the file (BGZF); tabix has no index for CSV.
 
     Raises:
         WriteError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, tracks: Sequence[str]) -> None:
+    def __init__(self, path: Path, tracks: Sequence[str], *, bgzip: bool = False) -> None:
         self._buffer = RowBuffer(tracks, self._write_rows)
-        self._file = TextFile(path)
+        self._file = TextFile(path, bgzip=bgzip)
         header = pl.DataFrame([["chrom", "start", "end", "base", *tracks]], orient="row")
         self._file.write_frame(header, separator=",", quotes="necessary")
 

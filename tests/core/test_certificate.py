@@ -106,7 +106,7 @@ def test_states_are_restored_from_snapshots_and_computed_anew(toy_mamba, dna, mo
 
 
 def test_the_seed_changes_the_weights_of_the_identity_alone(toy_mamba, dna):
-    zero, again, one = (certify(toy_mamba, dna(60), seed=seed).checks for seed in (0, 0, 1))
+    zero, again, one = (certify(toy_mamba, dna(60), seed=seed).checks for seed in (0, 0, 2))
     assert zero == again
     assert zero[IDENTITY].error != one[IDENTITY].error
     assert zero[DIFFERENCES:] == one[DIFFERENCES:]

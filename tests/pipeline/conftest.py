@@ -9,6 +9,10 @@ import pytest
 import torch
 
 from pgf_cli.cli.demo import sample_data
+from pgf_cli.genome import Genome
+from pgf_cli.pipeline import Provenance, plan_run, run
+from pgf_cli.progress import SilentProgress
+from pgf_cli.settings import RunSettings
 
 LETTERS = "ACGTN"
 TOKENS = {"[UNK]": 0, "T": 1, "A": 2, "N": 3, "G": 4, "C": 5}
@@ -63,6 +67,19 @@ def folder(tmp_path_factory, oracle_model, bases):
     (folder / "model" / "tokenizer.json").write_text(json.dumps(tokenizer))
     (folder / "mt.fa").write_text(f">MT\n{bases[:70].lower()}{bases[70:]}\n")
     return folder
+
+
+@pytest.fixture
+def carry_out(folder, tmp_path):
+    """Run the tangent on that record, a few bases a tile."""
+
+    def carry_out(progress=None, **settings):
+        settings = {"output": f"{tmp_path}/", "mode": "tangent", "tile": 16} | settings
+        chosen = RunSettings(fasta=folder / "mt.fa", model=folder / "model", **settings)
+        with Genome.open(chosen.fasta) as genome:
+            return run(plan_run(chosen, genome), Provenance([], {}), progress or SilentProgress())
+
+    return carry_out
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pgf_cli.tracks import (
     CsvWriter,
     ScoredTile,
     Span,
+    TabixIndex,
     estimated_bytes,
     readable_bytes,
 )
@@ -35,6 +36,16 @@ def test_text_is_estimated_within_a_fifth(dtype, scale, tmp_path):
     assert estimated_bytes("bedgraph", SPANS, 3, itemsize) == pytest.approx(3 * bedgraph, rel=0.2)
     table = written_bytes(CsvWriter(path, ["a", "b"]), path, ["a", "b"], dtype, scale)
     assert estimated_bytes("csv", SPANS, 2, itemsize) == pytest.approx(table, rel=0.2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compressed_text_is_estimated_within_a_fifth(dtype, tmp_path):
+    path, itemsize = tmp_path / "t", np.dtype(dtype).itemsize
+    index = TabixIndex(tmp_path / "index", csi=False)
+    bedgraph = written_bytes(BedGraphWriter(path, "a", index=index), path, ["a"], dtype, 1.0)
+    assert estimated_bytes("bedgraph", SPANS, 1, itemsize, bgzip=True) == pytest.approx(bedgraph, rel=0.2)
+    table = written_bytes(CsvWriter(path, ["a", "b"], bgzip=True), path, ["a", "b"], dtype, 1.0)
+    assert estimated_bytes("csv", SPANS, 2, itemsize, bgzip=True) == pytest.approx(table, rel=0.2)
 
 
 def test_positions_are_counted_to_the_character(tmp_path):

@@ -3,7 +3,19 @@
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.frechet import FrechetConfig, FrechetModel
 from pgf_cli.core.models.mamba import MambaLM
+from pgf_cli.core.models.mamba2 import Mamba2LM
+from pgf_cli.core.models.mamba2_block import Mamba2Config
 from pgf_cli.core.models.mamba_block import MambaConfig
 from pgf_cli.core.models.protocol import BaseIds, StreamingModel
 
-__all__ = ["BaseIds", "FrechetConfig", "FrechetModel", "MambaConfig", "MambaLM", "OutputLayer", "StreamingModel"]
+__all__ = [
+    "BaseIds",
+    "FrechetConfig",
+    "FrechetModel",
+    "Mamba2Config",
+    "Mamba2LM",
+    "MambaConfig",
+    "MambaLM",
+    "OutputLayer",
+    "StreamingModel",
+]

@@ -19,9 +19,8 @@ from torch.nn import functional
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.protocol import X_COLUMNS, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
 from pgf_cli.core.ops import frechet_scan
-from pgf_cli.core.ops.activations import softplus_jvp, softplus_vjp
 from pgf_cli.core.ops.frechet_scan import Scan
-from pgf_cli.core.ops.linear import affine, affine_jvp, linear, weight_vjp
+from pgf_cli.core.ops.linear import linear, linear_jvp, weight_vjp
 from pgf_cli.errors import PgfError
 
 BASES = 4
@@ -92,30 +91,28 @@ class FrechetModel(StreamingModel):
         if first.shape[0] < self.lookahead:
             h = self.D.new_zeros(sizes)
         else:
-            u = self._inputs_jvp(stack).flatten(1)
-            h = affine_jvp(u, self.init_estimator.weight, self.init_estimator.bias).view(sizes)
+            u = self._inputs_jvp(stack).flatten(1)[:, None]
+            h = linear_jvp(u, self.init_estimator.weight, self.init_estimator.bias).view(sizes)
         return h[0], h[1:]
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Read one tile; see ``StreamingModel.forward``."""
         u = self._inputs(x)
-        delta = functional.softplus(self.dt_proj(u))
-        scan = Scan(delta, self._state_matrix(), self.B_proj(u), self.C_proj(u), self.D, u, state)
-        y, h = frechet_scan.reference.forward(scan)
-        return functional.softplus(y) * self._scale(), h
+        A, scale = self._state_matrix(), self._scale()
+        scan = Scan(self.dt_proj(u), A, self.B_proj(u), self.C_proj(u), self.D, u, scale, state)
+        return frechet_scan.reference.forward(scan)
 
     def jvp(self, x: Tensor, x_dot: Tensor, state: Tensor, state_dot: Tensor) -> TileDual:
         """Read one tile and its K directions; see ``StreamingModel.jvp``."""
         u = self._inputs_jvp(torch.cat([x[None], x_dot]))
-        delta = softplus_jvp(affine_jvp(u, self.dt_proj.weight, self.dt_proj.bias))
-        B = affine_jvp(u, self.B_proj.weight, self.B_proj.bias)
-        C = affine_jvp(u, self.C_proj.weight, self.C_proj.bias)
-        A, D = self._state_matrix(), self.D
-        primal = Scan(delta[0], A, B[0], C[0], D, u[0], state)
-        dot = Scan(delta[1:], A, B[1:], C[1:], D, u[1:], state_dot)
-        y, y_dot, h, h_dot = frechet_scan.jvp(primal, dot)
-        out = softplus_jvp(torch.cat([y[None], y_dot])) * self._scale()
-        return TileDual(out[0], out[1:], h, h_dot)
+        step = linear_jvp(u, self.dt_proj.weight, self.dt_proj.bias)
+        B = linear_jvp(u, self.B_proj.weight, self.B_proj.bias)
+        C = linear_jvp(u, self.C_proj.weight, self.C_proj.bias)
+        A, D, scale = self._state_matrix(), self.D, self._scale()
+        primal = Scan(step[0], A, B[0], C[0], D, u[0], scale, state)
+        dot = Scan(step[1:], A, B[1:], C[1:], D, u[1:], scale, state_dot)
+        scanned = frechet_scan.jvp(primal, dot)
+        return TileDual(scanned.y[0], scanned.y[1:], scanned.h, scanned.h_dot)
 
     def initial_vjp(self, first: Tensor, state_bar: Tensor, *, parameters: bool = False) -> InitialAdjoint:
         """Pull the initial state's adjoint (D, N) back; see ``StreamingModel.initial_vjp``."""
@@ -136,34 +133,32 @@ class FrechetModel(StreamingModel):
     ) -> TileAdjoint:
         """Compute a tile again and differentiate it backwards; see ``StreamingModel.vjp``."""
         u, A, scale = self._inputs(x), self._state_matrix(), self._scale()
-        step = affine(u, self.dt_proj.weight, self.dt_proj.bias)
-        B = affine(u, self.B_proj.weight, self.B_proj.bias)
-        C = affine(u, self.C_proj.weight, self.C_proj.bias)
-        primal = Scan(functional.softplus(step), A, B, C, self.D, u, state)
-        s, _, edges = frechet_scan.forward(primal)
-        unscaled = functional.softplus(s)
-        bars = frechet_scan.vjp(primal, edges, softplus_vjp(s, y_bar * scale), state_bar)
-        step_bar = softplus_vjp(step, bars.delta)
+        step = linear(u, self.dt_proj.weight, self.dt_proj.bias)
+        B = linear(u, self.B_proj.weight, self.B_proj.bias)
+        C = linear(u, self.C_proj.weight, self.C_proj.bias)
+        primal = Scan(step, A, B, C, self.D, u, scale, state)
+        y, _, edges = frechet_scan.forward(primal)
+        bars = frechet_scan.vjp(primal, edges, y_bar, state_bar)
         u_bar = (
             bars.u
-            + linear(step_bar, self.dt_proj.weight.T)
+            + linear(bars.step, self.dt_proj.weight.T)
             + linear(bars.B, self.B_proj.weight.T)
             + linear(bars.C, self.C_proj.weight.T)
         )
         named = None
         if parameters:
-            projections = {"dt_proj": step_bar, "B_proj": bars.B, "C_proj": bars.C}
+            projections = {"dt_proj": bars.step, "B_proj": bars.B, "C_proj": bars.C}
             all_bars = {f"{name}.weight": weight_vjp(u, bar) for name, bar in projections.items()}
             all_bars |= {f"{name}.bias": bar.sum(0) for name, bar in projections.items()}
             held = self.redshift_scale < LOWEST_SCALE
             all_bars |= {
                 "A_log": (bars.A * A).sum(0),
                 "D": bars.D,
-                "redshift_scale": torch.where(held, 0.0, (y_bar * unscaled).sum()),
+                "redshift_scale": torch.where(held, 0.0, bars.scale),
                 "embed.weight": weight_vjp(u_bar, x[:, :BASES]),
             }
             named = {name: all_bars.get(name, torch.zeros_like(weight)) for name, weight in self.named_parameters()}
-        return TileAdjoint(unscaled * scale, self._inputs_vjp(u_bar), bars.h, named)
+        return TileAdjoint(y, self._inputs_vjp(u_bar), bars.h, named)
 
     def _inputs_vjp(self, u_bar: Tensor) -> Tensor:
         """The adjoint of x (T, 5) for one of the inputs u (T, D)."""

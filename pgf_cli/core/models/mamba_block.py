@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
-from pgf_cli.core.ops.activations import silu_jvp, silu_vjp, softplus_jvp, softplus_vjp
-from pgf_cli.core.ops.linear import affine, affine_jvp, linear, weight_vjp
+from pgf_cli.core.ops.linear import linear, linear_jvp, weight_vjp
 from pgf_cli.core.ops.selective_scan import Scan
 
 
@@ -62,12 +60,10 @@ class MixerTrace(NamedTuple):
     """The state before the tile."""
     x: Tensor
     """Input, (T, D)."""
-    projected: Tensor
-    """Input of the convolution beside that of the gate, (T, 2 E)."""
+    u: Tensor
+    """Input of the convolution, (T, E)."""
     low: Tensor
     """Input of dt_proj, (T, R)."""
-    step: Tensor
-    """Step sizes before softplus, (T, E)."""
     scan: Scan
     edges: Tensor | None
     y: Tensor
@@ -92,7 +88,11 @@ class Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (T, D)."""
+        """Normalise x (T, D), differentiably."""
+        return rms_norm.reference.forward(x, self.weight, self.eps)
+
+    def fast(self, x: Tensor) -> Tensor:
+        """The same as ``forward`` by the fast path, without a graph."""
         return rms_norm.forward(x, self.weight, self.eps)
 
     def jvp(self, stack: Tensor) -> Tensor:
@@ -127,73 +127,74 @@ class Mixer(nn.Module):
     def forward(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
         """Map x (T, D) and the state before the tile to the output (T, D) and the state after."""
         u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, last = causal_conv.forward(u, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
+        u, last = causal_conv.reference.forward(u, *self._conv, state.last)
         low, B, C = torch.split(self.x_proj(u), self.splits, dim=-1)
-        delta = functional.softplus(self.dt_proj(low))
-        y, h = selective_scan.reference.forward(Scan(delta, -torch.exp(self.A_log), B, C, self.D, u, state.h))
-        return self.out_proj(y * functional.silu(z)), LayerState(last, h)
+        scan = Scan(self.dt_proj(low), -torch.exp(self.A_log), B, C, self.D, u, z, state.h)
+        y, h = selective_scan.reference.forward(scan)
+        return self.out_proj(y), LayerState(last, h)
 
     def jvp(self, stack: Tensor, state: LayerState, state_dot: LayerState) -> tuple[Tensor, LayerState, LayerState]:
         """The same for a stack (1 + K, T, D); K tangents of the state go in and come out."""
-        u, z = affine_jvp(stack, self.in_proj.weight, self.in_proj.bias).chunk(2, dim=-1)
+        u, z = (linear_jvp(stack, weight, bias) for weight, bias in self._in_halves())
         last = torch.cat([state.last[None], state_dot.last])
-        u, last = causal_conv.jvp(u, self.conv1d.weight[:, 0], self.conv1d.bias, last)
+        u, last = causal_conv.jvp(u, *self._conv, last)
         low, B, C = torch.split(linear(u, self.x_proj.weight), self.splits, dim=-1)
-        delta = softplus_jvp(affine_jvp(low, self.dt_proj.weight, self.dt_proj.bias))
+        step = linear_jvp(low, self.dt_proj.weight, self.dt_proj.bias)
         A, D = -torch.exp(self.A_log), self.D
-        primal = Scan(delta[0], A, B[0], C[0], D, u[0], state.h)
-        dot = Scan(delta[1:], A, B[1:], C[1:], D, u[1:], state_dot.h)
-        y, y_dot, h, h_dot = selective_scan.jvp(primal, dot)
-        gate, gate_dot = silu_jvp(z[0], z[1:])
-        gated = torch.cat([(y * gate)[None], y_dot * gate + y * gate_dot])
-        out = affine_jvp(gated, self.out_proj.weight, self.out_proj.bias)
-        return out, LayerState(last[0], h), LayerState(last[1:], h_dot)
+        primal = Scan(step[0], A, B[0], C[0], D, u[0], z[0], state.h)
+        dot = Scan(step[1:], A, B[1:], C[1:], D, u[1:], z[1:], state_dot.h)
+        scanned = selective_scan.jvp(primal, dot)
+        out = linear_jvp(scanned.y, self.out_proj.weight, self.out_proj.bias)
+        return out, LayerState(last[0], scanned.h), LayerState(last[1:], scanned.h_dot)
 
     def trace(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState, MixerTrace]:
         """The same as ``forward`` by the fast path, keeping what ``vjp`` needs."""
-        projected = affine(x, self.in_proj.weight, self.in_proj.bias)
-        u, z = projected.chunk(2, dim=-1)
-        u, last = causal_conv.forward(u, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
-        low, B, C = torch.split(linear(u, self.x_proj.weight), self.splits, dim=-1)
-        step = affine(low, self.dt_proj.weight, self.dt_proj.bias)
-        scan = Scan(functional.softplus(step), -torch.exp(self.A_log), B, C, self.D, u, state.h)
+        u, z = (linear(x, weight, bias) for weight, bias in self._in_halves())
+        v, last = causal_conv.forward(u, *self._conv, state.last)
+        low, B, C = torch.split(linear(v, self.x_proj.weight), self.splits, dim=-1)
+        step = linear(low, self.dt_proj.weight, self.dt_proj.bias)
+        scan = Scan(step, -torch.exp(self.A_log), B, C, self.D, v, z, state.h)
         y, h, edges = selective_scan.forward(scan)
-        out = affine(y * functional.silu(z), self.out_proj.weight, self.out_proj.bias)
-        return out, LayerState(last, h), MixerTrace(state, x, projected, low, step, scan, edges, y)
+        out = linear(y, self.out_proj.weight, self.out_proj.bias)
+        return out, LayerState(last, h), MixerTrace(state, x, u, low, scan, edges, y)
 
     def vjp(self, trace: MixerTrace, out_bar: Tensor, after_bar: LayerState, *, parameters: bool) -> MixerAdjoint:
         """Return the gradients, given those of the output (T, D) and of the state after the tile."""
-        u, z = trace.projected.chunk(2, dim=-1)
-        gate, gated_bar = functional.silu(z), linear(out_bar, self.out_proj.weight.T)
-        scan = selective_scan.vjp(trace.scan, trace.edges, gated_bar * gate, after_bar.h)
-        step_bar = softplus_vjp(trace.step, scan.delta)
-        mapped_bar = torch.cat([linear(step_bar, self.dt_proj.weight.T), scan.B, scan.C], dim=-1)
-        conv = causal_conv.vjp(
-            u,
-            self.conv1d.weight[:, 0],
-            self.conv1d.bias,
-            trace.state.last,
-            scan.u + linear(mapped_bar, self.x_proj.weight.T),
-            after_bar.last,
-        )
-        projected_bar = torch.cat([conv.x, silu_vjp(z, gated_bar * trace.y)], dim=-1)
+        scan = selective_scan.vjp(trace.scan, trace.edges, linear(out_bar, self.out_proj.weight.T), after_bar.h)
+        mapped_bar = torch.cat([linear(scan.step, self.dt_proj.weight.T), scan.B, scan.C], dim=-1)
+        v_bar = scan.u + linear(mapped_bar, self.x_proj.weight.T)
+        conv = causal_conv.vjp(trace.u, *self._conv, trace.state.last, v_bar, after_bar.last)
         bars: dict[str, Tensor] = {}
         if parameters:
             bars = {
-                "in_proj.weight": weight_vjp(trace.x, projected_bar),
-                "in_proj.bias": projected_bar.sum(0),
+                "in_proj.weight": torch.cat([weight_vjp(trace.x, conv.x), weight_vjp(trace.x, scan.z)]),
+                "in_proj.bias": torch.cat([conv.x.sum(0), scan.z.sum(0)]),
                 "conv1d.weight": conv.weight[:, None],
                 "conv1d.bias": conv.bias,
                 "x_proj.weight": weight_vjp(trace.scan.u, mapped_bar),
-                "dt_proj.weight": weight_vjp(trace.low, step_bar),
-                "dt_proj.bias": step_bar.sum(0),
+                "dt_proj.weight": weight_vjp(trace.low, scan.step),
+                "dt_proj.bias": scan.step.sum(0),
                 "A_log": scan.A * trace.scan.A,
                 "D": scan.D,
-                "out_proj.weight": weight_vjp(trace.y * gate, out_bar),
+                "out_proj.weight": weight_vjp(trace.y, out_bar),
                 "out_proj.bias": out_bar.sum(0),
             }
-        x_bar = linear(projected_bar, self.in_proj.weight.T)
+        (u_weight, _), (z_weight, _) = self._in_halves()
+        x_bar = linear(conv.x, u_weight.T).add_(linear(scan.z, z_weight.T))
         return MixerAdjoint(x_bar, LayerState(conv.last, scan.h), bars)
+
+    @property
+    def _conv(self) -> tuple[Tensor, Tensor | None]:
+        """Weights (E, taps) and bias of the convolution."""
+        return self.conv1d.weight[:, 0], self.conv1d.bias
+
+    def _in_halves(self) -> tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]:
+        """in_proj for u and for the gate z: apart, so that each result is contiguous for the compiled loops."""
+        u_weight, z_weight = self.in_proj.weight.chunk(2)
+        if self.in_proj.bias is None:
+            return (u_weight, None), (z_weight, None)
+        u_bias, z_bias = self.in_proj.bias.chunk(2)
+        return (u_weight, u_bias), (z_weight, z_bias)
 
 
 class Block(nn.Module):

@@ -1,25 +1,30 @@
-"""The selective scan of Mamba: h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t, y_t = C_t . h_t + D u_t."""
+"""The selective scan of Mamba: h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t, y_t = (C_t . h_t + D u_t) silu(z_t)."""
 
 from torch import Tensor
 
-from pgf_cli.core.ops.selective_scan import cpu, reference
-from pgf_cli.core.ops.selective_scan.reference import Scan, ScanDual, ScanPass
+from pgf_cli.core.ops.fast_path import fast_path
+from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
+from pgf_cli.core.ops.selective_scan import reference
+from pgf_cli.core.ops.selective_scan.reference import Scan
 
 __all__ = ["Scan", "ScanDual", "ScanPass", "forward", "jvp", "reference", "vjp"]
 
 
 def forward(primal: Scan) -> ScanPass:
     """One tile by the fastest path for the tensors' device, with what ``vjp`` needs of it."""
-    if primal.u.device.type == "cpu":
-        return cpu.forward(primal)
-    return ScanPass(*reference.forward(primal), edges=None)
+    fast = fast_path(__name__, primal.u)
+    result: ScanPass = fast.forward(primal) if fast else ScanPass(*reference.forward(primal), edges=None)
+    return result
 
 
 def jvp(primal: Scan, dot: Scan) -> ScanDual:
-    """Primal and K tangents of one tile by the fastest exact path for the tensors' device; see ``reference.jvp``."""
-    return cpu.jvp(primal, dot) if primal.u.device.type == "cpu" else reference.jvp(primal, dot)
+    """Primal and K tangents of one tile by the fastest path for the tensors' device; see ``reference.jvp``."""
+    result: ScanDual = (fast_path(__name__, primal.u) or reference).jvp(primal, dot)
+    return result
 
 
 def vjp(primal: Scan, edges: Tensor | None, y_bar: Tensor, h_bar: Tensor) -> Scan:
-    """Adjoints of all arguments by the fastest exact path; ``edges`` from ``forward``; see ``reference.vjp``."""
-    return reference.vjp(primal, y_bar, h_bar) if edges is None else cpu.vjp(primal, edges, y_bar, h_bar)
+    """Adjoints of all arguments by the fastest path; ``edges`` from ``forward``; see ``reference.vjp``."""
+    fast = fast_path(__name__, primal.u)
+    bars: Scan = fast.vjp(primal, edges, y_bar, h_bar) if fast else reference.vjp(primal, y_bar, h_bar)
+    return bars

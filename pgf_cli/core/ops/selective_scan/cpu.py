@@ -1,241 +1,306 @@
 """Selective scan compiled for the user's own processor: primal, K tangents and adjoint.
 
-Time runs inside, blocks of channels in parallel. A block's states are small local arrays, channels innermost, which
-the compiler keeps in first-level cache and vectorises over; no (T, E, N) array exists. What is computed is
-``reference``, term by term.
+Time is cut into spans, channels into blocks. Of each span whole rows are read first, taking softplus and what else
+depends on a row alone, into scratch rows that fit in the second-level cache (``_read``); then each block walks the
+span, one state dimension after the other, channels innermost, in local arrays that fit in the first and that the
+compiler vectorises over (``_walk``); then whole rows are written, gated (``_write``). Rows are read and written whole
+because processors read ahead along them; no (T, E, N) array exists. What is computed is ``reference``, term by term.
 
-The adjoint walks back over spans of time. ``forward`` keeps the state at each span's edge; within a span, one state
-dimension after the other is computed again, its exponentials once, and walked back, all of it in first-level cache.
+The adjoint walks back over the spans. ``forward`` keeps the state at each span's edge; within a span, one state
+dimension after the other is computed again, its exponentials once, and walked back.
 The adjoints of B and C are sums over channels: each block writes its own and they are added in a fixed order, so that
 the number of threads changes nothing. That buffer is (T, E, N) / BLOCK, and the edges are (T, E, N) / SPAN.
 """
 
 import numpy as np
-from numba import njit, prange
-from numba.extending import register_jitable
+from numba import njit
 from torch import Tensor
 
+from pgf_cli.core.ops.compiled_activations import silu_slope, softplus_slope
 from pgf_cli.core.ops.exponential import FASTMATH, LOG2_E, exp2m1
-from pgf_cli.core.ops.local_arrays import local_array
-from pgf_cli.core.ops.selective_scan.launch import BLOCK, SPAN, run_forward, run_jvp, run_vjp
-from pgf_cli.core.ops.selective_scan.reference import Scan, ScanDual, ScanPass
-from pgf_cli.core.threads import adopt_float_environment, float_environment
-
-local_row, local_span, local_states = local_array(BLOCK), local_array(SPAN, BLOCK), local_array(SPAN + 1, BLOCK)
-
-
-# Folded by hand, without `reassoc` or `contract`: where the compiler may choose, it does not choose the same in code
-# that it has just compiled and in that code from its cache.
-@register_jitable(fastmath=FASTMATH - {"contract"}, forceinline=True, error_model="numpy")
-def block_sum(values):
-    """The sum over a row of BLOCK = 32 channels, which it overwrites; for use in compiled code."""
-    for i in range(16):
-        values[i] += values[i + 16]
-    for i in range(8):
-        values[i] += values[i + 8]
-    for i in range(4):
-        values[i] += values[i + 4]
-    return (values[0] + values[1]) + (values[2] + values[3])
+from pgf_cli.core.ops.scan_loops import (
+    BLOCK,
+    CHUNK,
+    SPAN,
+    block_sum,
+    chunk_of,
+    load_span,
+    local_row,
+    local_span,
+    local_spans,
+    local_states,
+    run_forward,
+    run_jvp,
+    run_vjp,
+    store_span,
+)
+from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
+from pgf_cli.core.ops.selective_scan.reference import Scan
 
 
-@njit(parallel=True, fastmath=FASTMATH, cache=True, error_model="numpy")
-def _jvp(delta, A, B, C, D, u, h, delta_dot, B_dot, C_dot, u_dot, h_dot, y, y_dot):
-    length, inner = u.shape
-    state = B.shape[1]
-    directions = u_dot.shape[0]
-    log2_e = u.dtype.type(LOG2_E)
-    one = u.dtype.type(1.0)
-    environment = float_environment()
-    for block in prange((inner + BLOCK - 1) // BLOCK):
-        adopt_float_environment(environment)
-        first = block * BLOCK
-        width = min(BLOCK, inner - first)
-        # Channels past the end compute on zeros: whole vectors everywhere.
-        A_l = np.zeros((state, BLOCK), u.dtype)
-        A_log2 = np.zeros((state, BLOCK), u.dtype)
-        h_l = np.zeros((state, BLOCK), u.dtype)
-        h_dot_l = np.zeros((directions, state, BLOCK), u.dtype)
-        for n in range(state):
-            for i in range(width):
-                A_l[n, i] = A[first + i, n]
-                A_log2[n, i] = A[first + i, n] * log2_e
-                h_l[n, i] = h[first + i, n]
-                for k in range(directions):
-                    h_dot_l[k, n, i] = h_dot[k, first + i, n]
-        delta_l = np.zeros(BLOCK, u.dtype)
-        bu = np.zeros(BLOCK, u.dtype)
-        y_l = np.zeros(BLOCK, u.dtype)
-        before = np.zeros(BLOCK, u.dtype)
-        m = np.zeros(BLOCK, u.dtype)
-        delta_dot_l = np.zeros((directions, BLOCK), u.dtype)
-        bu_dot = np.zeros((directions, BLOCK), u.dtype)
-        y_dot_l = np.zeros((directions, BLOCK), u.dtype)
-        for t in range(length):
-            for i in range(width):
-                delta_l[i] = delta[t, first + i]
-                bu[i] = delta[t, first + i] * u[t, first + i]
-                y_l[i] = D[first + i] * u[t, first + i]
-            for k in range(directions):
-                for i in range(width):
-                    delta_dot_l[k, i] = delta_dot[k, t, first + i]
-                    bu_dot[k, i] = delta_dot[k, t, first + i] * u[t, first + i] + delta_l[i] * u_dot[k, t, first + i]
-                    y_dot_l[k, i] = D[first + i] * u_dot[k, t, first + i]
-            for n in range(state):
-                B_t = B[t, n]
-                C_t = C[t, n]
-                for i in range(BLOCK):
-                    m[i] = exp2m1(delta_l[i] * A_log2[n, i])
-                    before[i] = h_l[n, i]
-                    h_l[n, i] = before[i] + (m[i] * before[i] + bu[i] * B_t)
-                    y_l[i] += C_t * h_l[n, i]
-                for k in range(directions):
-                    B_dot_t = B_dot[k, t, n]
-                    C_dot_t = C_dot[k, t, n]
-                    for i in range(BLOCK):
-                        a_dot = (m[i] + one) * (delta_dot_l[k, i] * A_l[n, i])
-                        b_dot = bu_dot[k, i] * B_t + bu[i] * B_dot_t
-                        after = h_dot_l[k, n, i] + (m[i] * h_dot_l[k, n, i] + (a_dot * before[i] + b_dot))
-                        h_dot_l[k, n, i] = after
-                        y_dot_l[k, i] += C_t * after + C_dot_t * h_l[n, i]
-            for i in range(width):
-                y[t, first + i] = y_l[i]
-            for k in range(directions):
-                for i in range(width):
-                    y_dot[k, t, first + i] = y_dot_l[k, i]
-        for n in range(state):
-            for i in range(width):
-                h[first + i, n] = h_l[n, i]
-                for k in range(directions):
-                    h_dot[k, first + i, n] = h_dot_l[k, n, i]
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _read(start, first, end, step, D, u, delta, slope, bu, s):
+    skip = D[first:end]
+    for j in range(min(SPAN, len(u) - start)):
+        step_t, u_t = step[start + j, first:end], u[start + j, first:end]
+        delta_t, slope_t, bu_t, s_t = delta[j], slope[j], bu[j], s[j]
+        for i in range(len(u_t)):
+            delta_t[i], slope_t[i] = softplus_slope(step_t[i])
+        for i in range(len(u_t)):
+            bu_t[i] = delta_t[i] * u_t[i]
+            s_t[i] = skip[i] * u_t[i]
+        delta_t[len(u_t) :] = 0
+        bu_t[len(u_t) :] = 0
 
 
-@njit(parallel=True, fastmath=FASTMATH, cache=True, error_model="numpy")
-def _forward(delta, A, B, C, D, u, h, y, edges):
-    length, inner = u.shape
-    state = B.shape[1]
-    log2_e = u.dtype.type(LOG2_E)
-    environment = float_environment()
-    for block in prange((inner + BLOCK - 1) // BLOCK):
-        adopt_float_environment(environment)
-        first = block * BLOCK
-        width = min(BLOCK, inner - first)
-        A_log2 = np.zeros((state, BLOCK), u.dtype)
-        h_l = np.zeros((state, BLOCK), u.dtype)
-        for n in range(state):
-            for i in range(width):
-                A_log2[n, i] = A[first + i, n] * log2_e
-                h_l[n, i] = h[first + i, n]
-        delta_l = np.zeros(BLOCK, u.dtype)
-        bu = np.zeros(BLOCK, u.dtype)
-        y_l = np.zeros(BLOCK, u.dtype)
-        for t in range(length):
-            if t % SPAN == 0:
-                edges[t // SPAN, block] = h_l
-            for i in range(width):
-                delta_l[i] = delta[t, first + i]
-                bu[i] = delta[t, first + i] * u[t, first + i]
-                y_l[i] = D[first + i] * u[t, first + i]
-            for n in range(state):
-                B_t = B[t, n]
-                C_t = C[t, n]
-                for i in range(BLOCK):
-                    h_l[n, i] += exp2m1(delta_l[i] * A_log2[n, i]) * h_l[n, i] + bu[i] * B_t
-                    y_l[i] += C_t * h_l[n, i]
-            for i in range(width):
-                y[t, first + i] = y_l[i]
-        for n in range(state):
-            for i in range(width):
-                h[first + i, n] = h_l[n, i]
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _read_dot(start, first, end, D, u, step_dot, u_dot, delta, slope, delta_dot, bu_dot, s_dot):
+    skip = D[first:end]
+    for j in range(min(SPAN, len(u) - start)):
+        step_dot_t, u_dot_t, u_t = step_dot[start + j, first:end], u_dot[start + j, first:end], u[start + j, first:end]
+        delta_t, slope_t, delta_dot_t, bu_dot_t, s_dot_t = delta[j], slope[j], delta_dot[j], bu_dot[j], s_dot[j]
+        for i in range(len(u_t)):
+            delta_dot_t[i] = slope_t[i] * step_dot_t[i]
+        for i in range(len(u_t)):
+            bu_dot_t[i] = delta_dot_t[i] * u_t[i] + delta_t[i] * u_dot_t[i]
+        for i in range(len(u_t)):
+            s_dot_t[i] = skip[i] * u_dot_t[i]
+        delta_dot_t[len(u_t) :] = 0
+        bu_dot_t[len(u_t) :] = 0
 
 
-@njit(parallel=True, fastmath=FASTMATH, cache=True, error_model="numpy")
-def _vjp(delta, A, B, C, D, u, edges, y_bar, h_bar, delta_bar, A_bar, B_bar, C_bar, D_bar, u_bar):
-    length, inner = u.shape
-    state = B.shape[1]
-    log2_e = u.dtype.type(LOG2_E)
-    environment = float_environment()
-    for block in prange((inner + BLOCK - 1) // BLOCK):
-        adopt_float_environment(environment)
-        first = block * BLOCK
-        width = min(BLOCK, inner - first)
-        A_l = np.zeros((state, BLOCK), u.dtype)
-        A_bar_l = np.zeros((state, BLOCK), u.dtype)
-        h_bar_l = np.zeros((state, BLOCK), u.dtype)
-        D_bar_l = np.zeros(BLOCK, u.dtype)
-        for n in range(state):
-            for i in range(width):
-                A_l[n, i] = A[first + i, n]
-                h_bar_l[n, i] = h_bar[first + i, n]
-        # Of one span.
-        delta_l = local_span(u.dtype)
-        bu = local_span(u.dtype)
-        y_bar_l = local_span(u.dtype)
-        bu_bar = local_span(u.dtype)
-        by_z = local_span(u.dtype)
-        # Of one span and one state dimension.
-        m = local_span(u.dtype)
-        h = local_states(u.dtype)
-        A_n = local_row(u.dtype)
-        A_log2 = local_row(u.dtype)
-        A_bar_n = local_row(u.dtype)
-        h_bar_n = local_row(u.dtype)
-        to_B = local_row(u.dtype)
-        to_C = local_row(u.dtype)
-        # Channels past the end compute on zeros: whole vectors everywhere.
-        delta_l[:] = 0
-        bu[:] = 0
-        y_bar_l[:] = 0
-        for span in range((length + SPAN - 1) // SPAN - 1, -1, -1):
-            start = span * SPAN
-            steps = min(SPAN, length - start)
-            bu_bar[:] = 0
-            by_z[:] = 0
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _walk(start, steps, A, B, C, h, h_dot, B_dot, C_dot, at, delta, bu, s, delta_dot, bu_dot, s_dot):
+    log2_e, one = A.dtype.type(LOG2_E), A.dtype.type(1.0)
+    delta_l, bu_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
+    delta_dot_l, bu_dot_l, s_dot_l = local_spans(A.dtype), local_spans(A.dtype), local_spans(A.dtype)
+    # Of one state dimension: a - 1, the states, and how delta_dot enters.
+    m, by_delta, h_n = local_span(A.dtype), local_span(A.dtype), local_states(A.dtype)
+    A_n, A_log2, h_dot_n = local_row(A.dtype), local_row(A.dtype), local_row(A.dtype)
+    directions = len(h_dot)
+    load_span(delta, at, delta_l)
+    load_span(bu, at, bu_l)
+    load_span(s, at, s_l)
+    for k in range(directions):
+        load_span(delta_dot[k], at, delta_dot_l[k])
+        load_span(bu_dot[k], at, bu_dot_l[k])
+        load_span(s_dot[k], at, s_dot_l[k])
+    for n in range(len(A)):
+        for i in range(BLOCK):
+            A_n[i] = A[n, i]
+            A_log2[i] = A[n, i] * log2_e
+            h_n[0, i] = h[n, i]
+        for j in range(steps):
+            B_t, C_t = B[start + j, n], C[start + j, n]
+            for i in range(BLOCK):
+                m[j, i] = exp2m1(delta_l[j, i] * A_log2[i])
+                by_delta[j, i] = (m[j, i] + one) * A_n[i] * h_n[j, i]
+                h_n[j + 1, i] = h_n[j, i] + (m[j, i] * h_n[j, i] + bu_l[j, i] * B_t)
+                s_l[j, i] += C_t * h_n[j + 1, i]
+        for i in range(BLOCK):
+            h[n, i] = h_n[steps, i]
+        for k in range(directions):
+            for i in range(BLOCK):
+                h_dot_n[i] = h_dot[k, n, i]
             for j in range(steps):
-                for i in range(width):
-                    delta_l[j, i] = delta[start + j, first + i]
-                    bu[j, i] = delta[start + j, first + i] * u[start + j, first + i]
-                    y_bar_l[j, i] = y_bar[start + j, first + i]
-            for n in range(state):
+                B_t, C_t = B[start + j, n], C[start + j, n]
+                B_dot_t, C_dot_t = B_dot[k, start + j, n], C_dot[k, start + j, n]
                 for i in range(BLOCK):
-                    h[0, i] = edges[span, block, n, i]
-                    A_n[i] = A_l[n, i]
-                    A_log2[i] = A_l[n, i] * log2_e
-                    A_bar_n[i] = A_bar_l[n, i]
-                    h_bar_n[i] = h_bar_l[n, i]
-                for j in range(steps):
-                    B_t = B[start + j, n]
-                    for i in range(BLOCK):
-                        m[j, i] = exp2m1(delta_l[j, i] * A_log2[i])
-                        h[j + 1, i] = h[j, i] + (m[j, i] * h[j, i] + bu[j, i] * B_t)
-                for j in range(steps - 1, -1, -1):
-                    B_t = B[start + j, n]
-                    C_t = C[start + j, n]
-                    for i in range(BLOCK):
-                        after = h_bar_n[i] + C_t * y_bar_l[j, i]
-                        before = after + m[j, i] * after
-                        z_bar = before * h[j, i]
-                        h_bar_n[i] = before
-                        bu_bar[j, i] += after * B_t
-                        by_z[j, i] += z_bar * A_n[i]
-                        A_bar_n[i] += z_bar * delta_l[j, i]
-                        to_B[i] = after * bu[j, i]
-                        to_C[i] = y_bar_l[j, i] * h[j + 1, i]
-                    B_bar[block, start + j, n] = block_sum(to_B)
-                    C_bar[block, start + j, n] = block_sum(to_C)
-                for i in range(BLOCK):
-                    A_bar_l[n, i] = A_bar_n[i]
-                    h_bar_l[n, i] = h_bar_n[i]
-            for j in range(steps):
-                for i in range(width):
-                    u_t = u[start + j, first + i]
-                    u_bar[start + j, first + i] = D[first + i] * y_bar_l[j, i] + delta_l[j, i] * bu_bar[j, i]
-                    delta_bar[start + j, first + i] = by_z[j, i] + u_t * bu_bar[j, i]
-                    D_bar_l[i] += y_bar_l[j, i] * u_t
-        for i in range(width):
-            D_bar[first + i] = D_bar_l[i]
-            for n in range(state):
-                A_bar[first + i, n] = A_bar_l[n, i]
-                h_bar[first + i, n] = h_bar_l[n, i]
+                    b_dot = bu_dot_l[k, j, i] * B_t + bu_l[j, i] * B_dot_t
+                    after = h_dot_n[i] + (m[j, i] * h_dot_n[i] + (by_delta[j, i] * delta_dot_l[k, j, i] + b_dot))
+                    h_dot_n[i] = after
+                    s_dot_l[k, j, i] += C_t * after + C_dot_t * h_n[j + 1, i]
+            for i in range(BLOCK):
+                h_dot[k, n, i] = h_dot_n[i]
+    store_span(s_l, s, at)
+    for k in range(directions):
+        store_span(s_dot_l[k], s_dot[k], at)
+
+
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _write(start, first, end, z, s, z_dot, s_dot, y, y_dot, gate, gate_slope):
+    for j in range(min(SPAN, len(z) - start)):
+        z_t, y_t, s_t = z[start + j, first:end], y[start + j, first:end], s[j]
+        for i in range(len(z_t)):
+            gate[i], gate_slope[i] = silu_slope(z_t[i])
+        for i in range(len(z_t)):
+            y_t[i] = s_t[i] * gate[i]
+        for k in range(len(z_dot)):
+            z_dot_t, y_dot_t, s_dot_t = z_dot[k, start + j, first:end], y_dot[k, start + j, first:end], s_dot[k, j]
+            for i in range(len(z_t)):
+                y_dot_t[i] = s_dot_t[i] * gate[i] + s_t[i] * gate_slope[i] * z_dot_t[i]
+
+
+@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+def _jvp(group, groups, step, A, B, C, D, u, z, h, step_dot, B_dot, C_dot, u_dot, z_dot, h_dot, y, y_dot):
+    length, inner = u.shape
+    directions = len(u_dot)
+    rows = np.empty((4, SPAN, CHUNK * BLOCK), u.dtype)
+    delta, slope, bu, s = rows[0], rows[1], rows[2], rows[3]
+    dots = np.empty((3, directions, SPAN, CHUNK * BLOCK), u.dtype)
+    delta_dot, bu_dot, s_dot = dots[0], dots[1], dots[2]
+    for start in range(0, length, SPAN):
+        steps = min(SPAN, length - start)
+        for chunk in range(group * len(A) // groups, (group + 1) * len(A) // groups, CHUNK):
+            blocks, first, end = chunk_of(chunk, group, groups, len(A), inner)
+            _read(start, first, end, step, D, u, delta, slope, bu, s)
+            for k in range(directions):
+                parts = (delta, slope, delta_dot[k], bu_dot[k], s_dot[k])
+                _read_dot(start, first, end, D, u, step_dot[k], u_dot[k], *parts)
+            for block in range(blocks):
+                at, here = block * BLOCK, chunk + block
+                parts = (at, delta, bu, s, delta_dot, bu_dot, s_dot)
+                _walk(start, steps, A[here], B, C, h[here], h_dot[:, here], B_dot, C_dot, *parts)
+            # What is no longer needed holds the gates.
+            _write(start, first, end, z, s, z_dot, s_dot, y, y_dot, delta[0], slope[0])
+
+
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _walk_forward(start, steps, A, B, C, h, edges, at, delta, bu, s):
+    log2_e = A.dtype.type(LOG2_E)
+    delta_l, bu_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
+    A_log2, h_n = local_row(A.dtype), local_row(A.dtype)
+    load_span(delta, at, delta_l)
+    load_span(bu, at, bu_l)
+    load_span(s, at, s_l)
+    for n in range(len(A)):
+        for i in range(BLOCK):
+            A_log2[i] = A[n, i] * log2_e
+            h_n[i] = h[n, i]
+            edges[n, i] = h_n[i]
+        for j in range(steps):
+            B_t, C_t = B[start + j, n], C[start + j, n]
+            for i in range(BLOCK):
+                h_n[i] += exp2m1(delta_l[j, i] * A_log2[i]) * h_n[i] + bu_l[j, i] * B_t
+                s_l[j, i] += C_t * h_n[i]
+        for i in range(BLOCK):
+            h[n, i] = h_n[i]
+    store_span(s_l, s, at)
+
+
+@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+def _forward(group, groups, step, A, B, C, D, u, z, h, y, edges):
+    length, inner = u.shape
+    rows = np.empty((4, SPAN, CHUNK * BLOCK), u.dtype)
+    delta, slope, bu, s = rows[0], rows[1], rows[2], rows[3]
+    none = np.empty((0, 1, 1), u.dtype)
+    for start in range(0, length, SPAN):
+        steps = min(SPAN, length - start)
+        for chunk in range(group * len(A) // groups, (group + 1) * len(A) // groups, CHUNK):
+            blocks, first, end = chunk_of(chunk, group, groups, len(A), inner)
+            _read(start, first, end, step, D, u, delta, slope, bu, s)
+            for block in range(blocks):
+                here, edge = chunk + block, edges[start // SPAN, chunk + block]
+                _walk_forward(start, steps, A[here], B, C, h[here], edge, block * BLOCK, delta, bu, s)
+            # What is no longer needed holds the gates.
+            _write(start, first, end, z, s, none, none, y, none, delta[0], slope[0])
+
+
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _read_bar(start, first, end, z, y_bar, s_bar, by_gate):
+    for j in range(min(SPAN, len(z) - start)):
+        z_t, y_bar_t, s_bar_t, by_gate_t = z[start + j, first:end], y_bar[start + j, first:end], s_bar[j], by_gate[j]
+        for i in range(len(z_t)):
+            s_bar_t[i], by_gate_t[i] = silu_slope(z_t[i])
+        for i in range(len(z_t)):
+            s_bar_t[i] *= y_bar_t[i]
+            by_gate_t[i] *= y_bar_t[i]
+        s_bar_t[len(z_t) :] = 0
+
+
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _walk_back(start, steps, A, B, C, edges, h_bar, A_bar, B_bar, C_bar, at, delta, bu, s, s_bar, bu_bar, by_e):
+    log2_e = A.dtype.type(LOG2_E)
+    delta_l, bu_l, s_l, s_bar_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
+    bu_bar_l, by_e_l, m, h_n = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype), local_states(A.dtype)
+    A_n, A_log2, A_bar_n, h_bar_n = local_row(A.dtype), local_row(A.dtype), local_row(A.dtype), local_row(A.dtype)
+    # How much of the state's adjoint the last step takes away: added to it only together with what the next one
+    # adds, or else it would be lost to rounding where a is near 1.
+    decay, to_B, to_C = local_row(A.dtype), local_row(A.dtype), local_row(A.dtype)
+    load_span(delta, at, delta_l)
+    load_span(bu, at, bu_l)
+    load_span(s, at, s_l)
+    load_span(s_bar, at, s_bar_l)
+    bu_bar_l[:] = 0
+    by_e_l[:] = 0
+    # Where the step away from it would be a denormal, the adjoint would stay for ever.
+    vanishing = np.finfo(A.dtype).tiny / np.finfo(A.dtype).eps
+    zero = A.dtype.type(0.0)
+    for n in range(len(A)):
+        for i in range(BLOCK):
+            A_n[i] = A[n, i]
+            A_log2[i] = A[n, i] * log2_e
+            A_bar_n[i] = A_bar[n, i]
+            h_bar_n[i] = h_bar[n, i] if abs(h_bar[n, i]) > vanishing else zero
+            h_n[0, i] = edges[n, i]
+            decay[i] = 0
+        for j in range(steps):
+            B_t, C_t = B[start + j, n], C[start + j, n]
+            for i in range(BLOCK):
+                m[j, i] = exp2m1(delta_l[j, i] * A_log2[i])
+                h_n[j + 1, i] = h_n[j, i] + (m[j, i] * h_n[j, i] + bu_l[j, i] * B_t)
+                s_l[j, i] += C_t * h_n[j + 1, i]
+        for j in range(steps - 1, -1, -1):
+            B_t, C_t = B[start + j, n], C[start + j, n]
+            for i in range(BLOCK):
+                after = h_bar_n[i] + (decay[i] + C_t * s_bar_l[j, i])
+                decay[i] = m[j, i] * after
+                before = after + decay[i]
+                e_bar = before * h_n[j, i]
+                h_bar_n[i] = after
+                bu_bar_l[j, i] += after * B_t
+                by_e_l[j, i] += e_bar * A_n[i]
+                A_bar_n[i] += e_bar * delta_l[j, i]
+                to_B[i] = after * bu_l[j, i]
+                to_C[i] = s_bar_l[j, i] * h_n[j + 1, i]
+            B_bar[start + j, n] = block_sum(to_B)
+            C_bar[start + j, n] = block_sum(to_C)
+        for i in range(BLOCK):
+            A_bar[n, i] = A_bar_n[i]
+            h_bar[n, i] = h_bar_n[i] + decay[i]
+    store_span(s_l, s, at)
+    store_span(bu_bar_l, bu_bar, at)
+    store_span(by_e_l, by_e, at)
+
+
+@njit(fastmath=FASTMATH, error_model="numpy")
+def _write_bar(start, first, end, D, u, delta, slope, s, s_bar, bu_bar, by_e, by_gate, step_bar, D_bar, u_bar, z_bar):
+    skip, skip_bar = D[first:end], D_bar[first:end]
+    for j in range(min(SPAN, len(u) - start)):
+        u_t, u_bar_t, delta_t, bu_bar_t = u[start + j, first:end], u_bar[start + j, first:end], delta[j], bu_bar[j]
+        s_bar_t, s_t, slope_t, by_e_t, by_gate_t = s_bar[j], s[j], slope[j], by_e[j], by_gate[j]
+        step_bar_t, z_bar_t = step_bar[start + j, first:end], z_bar[start + j, first:end]
+        for i in range(len(u_t)):
+            u_bar_t[i] = skip[i] * s_bar_t[i] + delta_t[i] * bu_bar_t[i]
+        for i in range(len(u_t)):
+            step_bar_t[i] = slope_t[i] * (by_e_t[i] + u_t[i] * bu_bar_t[i])
+        for i in range(len(u_t)):
+            z_bar_t[i] = by_gate_t[i] * s_t[i]
+        for i in range(len(u_t)):
+            skip_bar[i] += s_bar_t[i] * u_t[i]
+
+
+@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+def _vjp(
+    group, groups, step, A, B, C, D, u, z, edges, y_bar, h_bar, step_bar, A_bar, B_bar, C_bar, D_bar, u_bar, z_bar
+):
+    length, inner = u.shape
+    rows = np.empty((8, SPAN, CHUNK * BLOCK), u.dtype)
+    delta, slope, bu, s, s_bar, by_gate = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    bu_bar, by_e = rows[6], rows[7]
+    for start in range((length - 1) // SPAN * SPAN, -1, -SPAN):
+        steps = min(SPAN, length - start)
+        for chunk in range(group * len(A) // groups, (group + 1) * len(A) // groups, CHUNK):
+            blocks, first, end = chunk_of(chunk, group, groups, len(A), inner)
+            _read(start, first, end, step, D, u, delta, slope, bu, s)
+            _read_bar(start, first, end, z, y_bar, s_bar, by_gate)
+            for block in range(blocks):
+                here = chunk + block
+                bars = (h_bar[here], A_bar[here], B_bar[here], C_bar[here])
+                parts = (block * BLOCK, delta, bu, s, s_bar, bu_bar, by_e)
+                _walk_back(start, steps, A[here], B, C, edges[start // SPAN, here], *bars, *parts)
+            parts = (delta, slope, s, s_bar, bu_bar, by_e, by_gate)
+            _write_bar(start, first, end, D, u, *parts, step_bar, D_bar, u_bar, z_bar)
 
 
 def forward(primal: Scan) -> ScanPass:
@@ -245,9 +310,11 @@ def forward(primal: Scan) -> ScanPass:
 
 def jvp(primal: Scan, dot: Scan) -> ScanDual:
     """Return y, h and their tangents along K directions; arguments and result as ``reference.jvp``."""
-    return run_jvp(_jvp, primal, dot)
+    return run_jvp(_jvp, primal, [dot.step, dot.B, dot.C, dot.u, dot.z], dot.h)
 
 
 def vjp(primal: Scan, edges: Tensor, y_bar: Tensor, h_bar: Tensor) -> Scan:
     """Return the adjoints of all arguments, with the edges from ``forward``; otherwise as ``reference.vjp``."""
-    return run_vjp(_vjp, primal, edges, y_bar, h_bar)
+    z_bar = primal.z.new_empty(primal.z.shape)
+    bars = run_vjp(_vjp, primal, edges, y_bar, h_bar, z_bar)
+    return Scan(bars.step, bars.A, bars.B, bars.C, bars.D, bars.u, z_bar, bars.h)

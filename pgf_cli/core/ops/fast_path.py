@@ -1,0 +1,19 @@
+"""Which module computes an operator on a device."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from torch import Tensor
+
+
+def fast_path(operator: str, tensor: Tensor) -> Any:
+    """Return an operator's compiled module for the tensor's device; None where only its reference will do.
+
+    That for CUDA devices is imported when it is needed: it needs Triton, which does not exist everywhere.
+    """
+    if tensor.device.type == "cpu":
+        return import_module(f"{operator}.cpu")
+    if tensor.device.type == "cuda" and find_spec("triton"):
+        return import_module(f"{operator}.cuda")
+    return None
