@@ -64,7 +64,8 @@ class RunSettings:
     hit_distance: int = 50
     output_layer: OutputLayer | None = None
     alphabet: str | None = None
-    tile: int = 512
+    tile: int | None = None
+    """Bases per tile; None: as many as the processor's cache suggests."""
     device: str = "auto"
     dtype: Dtype = "float32"
     threads: int | None = None
@@ -97,6 +98,11 @@ class RunSettings:
             raise UsageError("--separate needs pulses: give --pulse CHROM:POS or --pulses BED")
         if self.null and pulsed:
             raise UsageError("--null shuffle is for whole directions: a pulse has no place in a shuffled sequence")
+
+    @property
+    def track_dtype(self) -> Literal["float32", "float64"]:
+        """Number format of the tracks."""
+        return "float32" if self.dtype == "bfloat16" else self.dtype
 
     @property
     def random_directions(self) -> int:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgf_cli.checkpoints.families import ModelConfig, architecture_of, make_model, output_layers
 from pgf_cli.core.models import BaseIds, OutputLayer, StreamingModel
+from pgf_cli.core.ops.linear import Linear
 from pgf_cli.errors import UsageError
 
 _COLUMNS = {"A": 0, "C": 1, "G": 2, "T": 3}
@@ -52,7 +53,7 @@ class Checkpoint:
 
         Args:
             output: what it returns; None is ``logprobs`` with a head and ``hidden`` without.
-            dtype: number format of its weights.
+            dtype: number format; bfloat16 is for matrix products, all else is float32 then.
             device: where its weights go.
 
         Raises:
@@ -65,6 +66,10 @@ class Checkpoint:
                 f"--output-layer {output}: the model in {self.path} has no head; use --output-layer hidden."
             )
         model = make_model(self.config, self.base_ids, output)
-        weights = {name: tensor.to(device, dtype) for name, tensor in self.tensors.items()}
+        halved = dtype == torch.bfloat16
+        weights = {name: tensor.to(device, torch.float32 if halved else dtype) for name, tensor in self.tensors.items()}
         model.load_state_dict(weights, strict=True, assign=True)
+        for module in model.modules():
+            if halved and isinstance(module, Linear):
+                module.weight = nn.Parameter(module.weight.to(dtype))
         return model.eval().requires_grad_(False)

@@ -12,6 +12,7 @@ from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
 from pgf_cli.checkpoints.reader import read_checkpoint
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.core.models import MambaConfig, StreamingModel
+from pgf_cli.core.tiles import default_tile
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,13 @@ class Inspection:
     memory_bytes: MemoryEstimate
 
 
-def inspect_checkpoint(path: Path, alphabet: str | None, tile: int, dtype: Dtype) -> Inspection:
+def inspect_checkpoint(path: Path, alphabet: str | None, tile: int | None, dtype: Dtype) -> Inspection:
     """Read a checkpoint and say what it is.
 
     Args:
         path: as for ``read_checkpoint``.
         alphabet: as for ``read_checkpoint``.
-        tile: bases per tile, for the estimate of memory.
+        tile: bases per tile, for the estimate of memory; None: as a run along one direction chooses it.
         dtype: number format of the computation, for sizes in bytes.
 
     Raises:
@@ -89,7 +90,7 @@ def inspect_checkpoint(path: Path, alphabet: str | None, tile: int, dtype: Dtype
         note=checkpoint.note,
         ignored=list(checkpoint.ignored),
         state_bytes=StateSize(*state_bytes(model)),
-        memory_bytes=_memory(checkpoint, model, tile, dtype),
+        memory_bytes=_memory(checkpoint, model, tile or default_tile(model, 1), dtype),
     )
 
 

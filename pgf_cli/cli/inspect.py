@@ -19,8 +19,15 @@ def inspect(
         ),
     ],
     tile: Annotated[
-        int, typer.Option(envvar="PGF_TILE", metavar="N", min=1, help="Bases per tile, for the estimate of memory.")
-    ] = 512,
+        int | None,
+        typer.Option(
+            envvar="PGF_TILE",
+            metavar="N",
+            min=1,
+            help="Bases per tile, for the estimate of memory. Default: as of a run along one direction.",
+            show_default=False,
+        ),
+    ] = None,
     dtype: Annotated[
         Dtype, typer.Option(envvar="PGF_DTYPE", help="Number format of the computation, for sizes in bytes.")
     ] = "float32",

@@ -318,15 +318,21 @@ def run(
         ),
     ] = False,
     dtype: Annotated[
-        Dtype, typer.Option(envvar="PGF_DTYPE", rich_help_panel=MACHINE, help="Number format of the computation.")
+        Dtype,
+        typer.Option(
+            envvar="PGF_DTYPE",
+            rich_help_panel=MACHINE,
+            help="Number format of the computation; bfloat16: of matrix products alone, with float32 states and tracks.",
+        ),
     ] = "float32",
     tile: Annotated[
-        int,
+        int | None,
         typer.Option(
             envvar="PGF_TILE",
             rich_help_panel=MACHINE,
             metavar="N",
-            help="Bases per tile: memory grows with it, results differ by rounding only.",
+            help="Bases per tile: memory grows with it, results differ by rounding only. Default: by the cache's size.",
+            show_default=False,
         ),
     ] = 512,
     snapshot_budget: Annotated[

@@ -24,8 +24,8 @@ PROBE_BASES = 256
 STEP = 1e-5
 FINITE_DIFFERENCE_THRESHOLD = 1e-6
 PRECISION_THRESHOLD = 1e-5
-ROUNDING_THRESHOLDS = {torch.float32: 1e-5, torch.float64: 1e-12}
-"""For two ways to the same number in the same number format."""
+ROUNDING_THRESHOLDS = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 2e-2}
+"""For two ways to the same number with factors of the same number format; bfloat16 has 8 bits."""
 RAGGED_TILE = 37
 """Tile of the checks in tiles: odd, and no divisor of the probe's length, so that the last tile is short."""
 
@@ -75,7 +75,7 @@ def certify(model: StreamingModel, probe: BaseCodes, *, seed: int = 0) -> Certif
     not merely its consistency with itself. The adjoint is checked against the tangent by <w, J v> = <J^T w, v>.
 
     Args:
-        model: any streaming model in float32 or float64.
+        model: any streaming model in float32 or float64, its matrix products in the same or in bfloat16.
         probe: base codes, (T,), T >= 1.
         seed: of the weights w.
     """
@@ -84,7 +84,15 @@ def certify(model: StreamingModel, probe: BaseCodes, *, seed: int = 0) -> Certif
     exact = _derivative(double, probe, len(probe))
     whole = _derivative(model, probe, len(probe))
     tiled = _derivative(model, probe, RAGGED_TILE)
-    run_dtype, rounding = str(model.dtype).removeprefix("torch."), ROUNDING_THRESHOLDS[model.dtype]
+    run_dtype, rounding = str(model.product_dtype).removeprefix("torch."), ROUNDING_THRESHOLDS[model.product_dtype]
+    own = (
+        Check(
+            "bfloat16 products against float64",
+            "J v of the whole probe in one tile, weights as rounded",
+            relative_error(whole, exact),
+            rounding,
+        ),
+    )
     return Certificate(
         len(probe),
         (
@@ -109,6 +117,7 @@ def certify(model: StreamingModel, probe: BaseCodes, *, seed: int = 0) -> Certif
             Check(
                 f"tiles of {RAGGED_TILE} against one tile", f"J v, {run_dtype}", relative_error(tiled, whole), rounding
             ),
+            *(own if model.product_dtype == torch.bfloat16 else ()),
         ),
     )
 

@@ -3,4 +3,5 @@
 from typing import Literal
 
 OutputLayer = Literal["logprobs", "logits", "hidden"]
-Dtype = Literal["float32", "float64"]
+Dtype = Literal["float32", "float64", "bfloat16"]
+"""``bfloat16``: matrix products alone; states and everything else are float32."""

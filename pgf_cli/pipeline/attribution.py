@@ -88,7 +88,7 @@ def relative_gap(one: float, other: float) -> float:
 
 
 def sweep_of(
-    model: StreamingModel, bases: BaseSequence, objective: Objective, sweep: Sweep, settings: RunSettings
+    model: StreamingModel, bases: BaseSequence, objective: Objective, sweep: Sweep, tile: int, settings: RunSettings
 ) -> Any:
     """Return the adjoint sweep that serves ``sweep``."""
     return adjoint_sweep(
@@ -97,7 +97,7 @@ def sweep_of(
         objective,
         start=sweep.start,
         end=sweep.end,
-        tile=settings.tile,
+        tile=tile,
         budget=settings.snapshot_budget * MEGABYTE,
         folder=settings.prefix.parent if settings.snapshots_on_disk else None,
     )

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from pgf_cli.checkpoints import AlphabetError, Checkpoint, read_checkpoint
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.tiles import default_tile
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.genome import (
     BaseCounts,
@@ -55,6 +56,8 @@ class RunPlan:
     """Of each requested region or record, in the order of ``selection.requested``; zeros where dropped."""
     checkpoint: Checkpoint
     model: StreamingModel
+    tile: int
+    """Bases per tile."""
     probe: BaseCodes
     """The first non-N bases of what is written, for the certificate."""
     sites: tuple[PulseSite, ...]
@@ -100,6 +103,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     _check_pulses(sites, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     model = checkpoint.build(output_layer_of(settings), getattr(torch, settings.dtype), resolve_device(settings.device))
+    tile = settings.tile or default_tile(model, _tangents(settings, sites))
+    settings = replace(settings, tile=tile)
     if 0 < settings.ghost_distance < model.lookahead:
         raise UsageError(
             f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
@@ -117,6 +122,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         tuple(count(row.region) if row.kept else BaseCounts() for row in selection.requested),
         checkpoint,
         model,
+        tile,
         take_probe(_written_chunks(genome, selection)),
         sites,
         plan_objective(settings, model, checkpoint.alphabet, targets),
@@ -174,6 +180,12 @@ def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) ->
         "manifest": MANIFEST_SUFFIX,
     }
     return outputs | {what: named(suffix) for what, suffix in tables.items()}
+
+
+def _tangents(settings: RunSettings, sites: Sequence[PulseSite]) -> int:
+    """How many tangents a sweep carries: each direction as three where there are ghosts."""
+    directions = len(sites) if settings.separate else settings.random_directions or 1
+    return directions * (3 if settings.ghost_distance else 1)
 
 
 def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]:

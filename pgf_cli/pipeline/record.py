@@ -89,7 +89,7 @@ def _spool(sweeping: Sweeping) -> TrackSpool:
     names = [track.name for track in sweeping.tracks]
     if "npz" in settings.formats:
         names += [hypothetical(column) for column in range(4)]
-    return TrackSpool(settings.prefix.parent, names, np.dtype(settings.dtype), reading.start, reading.end)
+    return TrackSpool(settings.prefix.parent, names, np.dtype(settings.track_dtype), reading.start, reading.end)
 
 
 def _sweep(

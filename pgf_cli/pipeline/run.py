@@ -136,7 +136,7 @@ def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list
 def _arrays(plan: RunPlan) -> AbstractContextManager[HypotheticalScores | None]:
     if "npz" not in plan.settings.formats:
         return nullcontext()
-    folder, dtype = plan.settings.prefix.parent, np.dtype(plan.settings.dtype)
+    folder, dtype = plan.settings.prefix.parent, np.dtype(plan.settings.track_dtype)
     return HypotheticalScores(folder, array_regions(plan.selection), dtype)
 
 

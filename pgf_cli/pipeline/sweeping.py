@@ -64,7 +64,7 @@ def tangent_tiles(sweeping: Sweeping, add_to_total: Callable[[float], None]) -> 
             direction.direction,
             start=sweep.start,
             end=sweep.end,
-            tile=settings.tile,
+            tile=sweeping.plan.tile,
             ghost_distance=ghost_distance,
         )
         for tile in tiles:
@@ -106,7 +106,7 @@ def spool_adjoint(sweeping: Sweeping, spool: TrackSpool) -> AdjointResult:
         if objective is None:
             raise ValueError("a plan with adjoint tracks has an objective")
         signed = SignedTotal(sweeping.bases, objective, sweeping.direction.direction, sweep.end)
-        tiles = sweep_of(plan.model, sweeping.bases, objective, sweep, settings)
+        tiles = sweep_of(plan.model, sweeping.bases, objective, sweep, plan.tile, settings)
         for gradient in joined_gradients(_reported(sweeping, sweep, tiles)):
             signed.add_adjoint(gradient)
             start, bases, x_bar = gradient

@@ -61,7 +61,7 @@ def _ghost_rows(sweeping: Sweeping, positions: set[int]) -> dict[int, Tensor]:
             sweeping.direction.direction,
             start=sweep.start,
             end=max(here) + 1,
-            tile=settings.tile,
+            tile=sweeping.plan.tile,
             ghost_distance=settings.ghost_distance,
         )
         for tile in tiles:
@@ -79,7 +79,8 @@ def _sources(sweeping: Sweeping, hit: Hit, ghost: Tensor, newest: int) -> list[T
     objective = OutputAt(hit.start, (ghost.double() / size).to(ghost.dtype))
     back = sweep._replace(spans=(sweep.spans[0]._replace(start=sweep.start, end=hit.end),), until=0)
     best: list[tuple[float, int, float, int]] = []
-    for tile in sweep_of(sweeping.plan.model, sweeping.bases, objective, back, sweeping.plan.settings):
+    plan = sweeping.plan
+    for tile in sweep_of(plan.model, sweeping.bases, objective, back, plan.tile, plan.settings):
         v = sweeping.direction.direction.tangents(tile.start, one_hot(tile.bases, ghost.dtype, ghost.device))[0]
         parts = (tile.x_bar.double() * v.double()).sum(1).cpu().numpy()
         for offset in abs(parts).argsort()[::-1]:

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.embedding import standard_normal_embedding
 from pgf_cli.core.models.protocol import X_COLUMNS, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
 from pgf_cli.core.ops import frechet_scan
 from pgf_cli.core.ops.frechet_scan import Scan
-from pgf_cli.core.ops.linear import linear, linear_jvp, weight_vjp
+from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp
 from pgf_cli.errors import PgfError
 
 BASES = 4
@@ -68,14 +69,19 @@ class FrechetModel(StreamingModel):
         self.lookahead = config.window
         D, N, bias = config.channels, config.state, config.projection_bias
         self.A_log = nn.Parameter(torch.zeros(N))
-        self.dt_proj = nn.Linear(D, D, bias=bias)
-        self.B_proj = nn.Linear(D, N, bias=bias)
-        self.C_proj = nn.Linear(D, N, bias=bias)
+        self.dt_proj = Linear(D, D, bias=bias)
+        self.B_proj = Linear(D, N, bias=bias)
+        self.C_proj = Linear(D, N, bias=bias)
         self.D = nn.Parameter(torch.ones(D))
         self.redshift_scale = nn.Parameter(torch.tensor(2.0))
-        self.init_estimator = nn.Linear(D * config.window, D * N)
+        self.init_estimator = Linear(D * config.window, D * N)
         if config.embedded:
-            self.embed = nn.Embedding(BASES, D)
+            self.embed = standard_normal_embedding(BASES, D)
+
+    @property
+    def width(self) -> int:
+        """That of the recurrence, D."""
+        return self.config.channels
 
     def initial_state(self, first: Tensor) -> Tensor:
         """Estimate h (D, N) from the first ``window`` inputs; zeros for a sequence shorter than that."""

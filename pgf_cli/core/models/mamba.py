@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.embedding import standard_normal_embedding
 from pgf_cli.core.models.mamba_block import Block, LayerState, MambaConfig, Norm
 from pgf_cli.core.models.protocol import BaseIds, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
 from pgf_cli.core.ops.linear import linear, weight_vjp
@@ -29,11 +30,16 @@ class MambaLM(StreamingModel):
         self.base_ids = base_ids
         self.output = output
         self.reads_n = base_ids.n is not None
-        self.embedding = nn.Embedding(config.vocab, config.channels)
+        self.embedding = standard_normal_embedding(config.vocab, config.channels)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm_f = Norm(config.channels, config.norm_eps)
         if config.head and not config.tied:
             self.lm_head = nn.Linear(config.channels, config.vocab, bias=False)
+
+    @property
+    def width(self) -> int:
+        """That of in_proj's result, 2 E."""
+        return 2 * self.config.inner
 
     @property
     def blocks(self) -> list[Block]:

@@ -6,6 +6,7 @@ which goes back over what ``trace`` kept of the tile.
 Source: Gu & Dao 2023; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
-from pgf_cli.core.ops.linear import linear, linear_jvp, weight_vjp
+from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp
 from pgf_cli.core.ops.selective_scan import Scan
 
 
@@ -111,13 +112,13 @@ class Mixer(nn.Module):
         super().__init__()
         E, N, R, D = config.inner, config.state, config.dt_rank, config.channels
         self.splits = [R, N, N]
-        self.in_proj = nn.Linear(D, 2 * E, bias=config.projection_bias)
+        self.in_proj = Linear(D, 2 * E, bias=config.projection_bias)
         self.conv1d = nn.Conv1d(E, E, config.conv, groups=E, bias=config.conv_bias)
-        self.x_proj = nn.Linear(E, R + 2 * N, bias=False)
-        self.dt_proj = nn.Linear(R, E)
-        self.A_log = nn.Parameter(torch.arange(1.0, N + 1).log().repeat(E, 1))
+        self.x_proj = Linear(E, R + 2 * N, bias=False)
+        self.dt_proj = Linear(R, E)
+        self.A_log = nn.Parameter(torch.tensor([math.log(n) for n in range(1, N + 1)]).expand(E, -1).clone())
         self.D = nn.Parameter(torch.ones(E))
-        self.out_proj = nn.Linear(E, D, bias=config.projection_bias)
+        self.out_proj = Linear(E, D, bias=config.projection_bias)
 
     def initial_state(self) -> LayerState:
         """Return zeros."""

@@ -97,6 +97,11 @@ class StreamingModel(nn.Module, ABC):
     reads_n: bool = True
     """Whether the model has an input for N."""
 
+    @property
+    def width(self) -> int:
+        """How many numbers a base's widest activation has; for choosing a tile, so a guess will do."""
+        return 256
+
     @abstractmethod
     def initial_state(self, first: Tensor) -> State:
         """Return the state before the first base, a function of the first min(L, lookahead) inputs (., 5)."""
@@ -107,8 +112,14 @@ class StreamingModel(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format of the weights, and so of states and outputs."""
+        """The number format of states and outputs."""
         return next(self.parameters()).dtype
+
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """The number format of the factors in matrix products: ``dtype``, or bfloat16."""
+        halved = any(weight.dtype == torch.bfloat16 for weight in self.parameters())
+        return torch.bfloat16 if halved else self.dtype
 
     @property
     def device(self) -> torch.device:

@@ -119,8 +119,9 @@ def run_vjp(
 def _blocked(states: Tensor) -> Tensor:
     """A copy (..., E / BLOCK, N, BLOCK) of states (..., E, N): a block's in one piece, zeros past the last channel."""
     missing = -states.shape[-2] % BLOCK
-    padded = functional.pad(states.detach(), (0, 0, 0, missing))
-    return padded.unflatten(-2, (-1, BLOCK)).mT.clone(memory_format=torch.contiguous_format)
+    padded: Tensor = functional.pad(states.detach(), (0, 0, 0, missing))
+    blocked: Tensor = padded.unflatten(-2, (-1, BLOCK)).mT.clone(memory_format=torch.contiguous_format)
+    return blocked
 
 
 def _unblocked(states: Tensor, inner: int) -> Tensor:

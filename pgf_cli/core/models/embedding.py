@@ -1,0 +1,15 @@
+"""Making embeddings."""
+
+import torch
+from torch import nn
+
+
+def standard_normal_embedding(rows: int, channels: int) -> nn.Embedding:
+    """Return an embedding with standard normal weights, or with none at all on the meta device.
+
+    torch's own constructor would import its compiler there, which takes longer than a short run, to draw nothing.
+    """
+    weight = torch.empty(rows, channels)
+    if not weight.is_meta:
+        weight.normal_()
+    return nn.Embedding(rows, channels, _weight=weight)
