@@ -322,7 +322,7 @@ def run(
         typer.Option(
             envvar="PGF_DTYPE",
             rich_help_panel=MACHINE,
-            help="Number format of the computation; bfloat16: of matrix products alone, with float32 states and tracks.",
+            help="Number format of the computation; bfloat16: of matrix products alone, the rest is float32.",
         ),
     ] = "float32",
     tile: Annotated[
