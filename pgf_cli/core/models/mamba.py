@@ -1,6 +1,4 @@
-"""Mamba language models of any depth: embedding, pre-norm residual blocks, final norm, head.
-
-    r_0 = x Emb;   r <- r + Mixer(RMSNorm(r)) per layer;   logits = RMSNorm(r) W^T
+"""Mamba language models of any depth.
 
 ``forward`` is the definition in differentiable torch; ``jvp`` is its analytic derivative on stacks (see ``core.ops``),
 ``vjp`` its analytic adjoint.
@@ -8,33 +6,26 @@
 Source: Gu & Dao 2023; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations.
 """
 
+from functools import partial
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models.embedding import standard_normal_embedding
-from pgf_cli.core.models.mamba_block import Block, LayerState, MambaConfig, Norm
-from pgf_cli.core.models.protocol import BaseIds, InitialAdjoint, StreamingModel, TileAdjoint, TileDual
+from pgf_cli.core.models.mamba_block import Block, LayerState, MambaConfig
+from pgf_cli.core.models.protocol import BaseIds, InitialAdjoint, TileAdjoint, TileDual
+from pgf_cli.core.models.token_model import TokenModel
 from pgf_cli.core.ops.linear import linear, weight_vjp
 
 
-class MambaLM(StreamingModel):
+class MambaLM(TokenModel):
     """A causal Mamba language model over single-base tokens."""
 
     def __init__(self, config: MambaConfig, base_ids: BaseIds, output: OutputLayer) -> None:
-        super().__init__()
+        super().__init__(config, base_ids, output, partial(Block, config))
         self.config = config
-        self.base_ids = base_ids
-        self.output = output
-        self.reads_n = base_ids.n is not None
-        self.embedding = standard_normal_embedding(config.vocab, config.channels)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm_f = Norm(config.channels, config.norm_eps)
-        if config.head and not config.tied:
-            self.lm_head = nn.Linear(config.channels, config.vocab, bias=False)
 
     @property
     def width(self) -> int:
@@ -46,37 +37,12 @@ class MambaLM(StreamingModel):
         """The layers, typed."""
         return cast(list[Block], list(self.layers))
 
-    @property
-    def head_weight(self) -> Tensor:
-        """The head's rows, (vocab, D)."""
-        return self.embedding.weight if self.config.tied else self.lm_head.weight
-
-    def initial_state(self, first: Tensor) -> tuple[LayerState, ...]:
-        """Return zeros: nothing was read yet."""
-        return tuple(block.mixer.initial_state() for block in self.blocks)
-
     def initial_jvp(self, first: Tensor, first_dot: Tensor) -> tuple[tuple[LayerState, ...], tuple[LayerState, ...]]:
         """Return zeros and their zero tangents."""
         state = self.initial_state(first)
         directions = first_dot.shape[0]
         zeros = (LayerState(*(part.new_zeros(directions, *part.shape) for part in layer)) for layer in state)
         return state, tuple(zeros)
-
-    def forward(self, x: Tensor, state: tuple[LayerState, ...]) -> tuple[Tensor, tuple[LayerState, ...]]:
-        """Read one tile; see ``StreamingModel.forward``."""
-        r = x @ self._base_rows()
-        after = []
-        for block, layer in zip(self.blocks, state, strict=True):
-            out, layer_after = block.mixer(block.norm(r), layer)
-            r = r + out
-            after.append(layer_after)
-        hidden = self.norm_f(r)
-        if self.output == "hidden":
-            return hidden, tuple(after)
-        logits = hidden @ self.head_weight.T
-        if self.output == "logits":
-            return logits, tuple(after)
-        return functional.log_softmax(logits, dim=-1)[:, list(self.base_ids[:4])], tuple(after)
 
     def jvp(
         self, x: Tensor, x_dot: Tensor, state: tuple[LayerState, ...], state_dot: tuple[LayerState, ...]
@@ -91,12 +57,6 @@ class MambaLM(StreamingModel):
             after_dot.append(layer_after_dot)
         y = self._output_jvp(self.norm_f.jvp(r))
         return TileDual(y[0], y[1:], tuple(after), tuple(after_dot))
-
-    def _base_rows(self) -> Tensor:
-        """The embedding of A, C, G, T and N, (5, D); zeros for an N that the model cannot read."""
-        *bases, n = self.base_ids
-        rows = self.embedding.weight[bases]
-        return torch.cat([rows, self.embedding.weight[n : n + 1] if n is not None else torch.zeros_like(rows[:1])])
 
     def _output_jvp(self, hidden: Tensor) -> Tensor:
         if self.output == "hidden":
