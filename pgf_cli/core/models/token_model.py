@@ -74,19 +74,21 @@ class TokenModel(StreamingModel):
 
     def initial_state(self, first: Tensor) -> State:
         """Return zeros: nothing was read yet."""
-        return tuple(block.mixer.initial_state() for block in self._blocks())
+        return tuple(block.mixer.initial_state() for block in self.blocks)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one tile; see ``StreamingModel.forward``."""
         r = x @ self._base_rows()
         after = []
-        for block, layer in zip(self._blocks(), state, strict=True):
+        for block, layer in zip(self.blocks, state, strict=True):
             out, layer_after = block.mixer(block.norm(r), layer)
             r = r + out
             after.append(layer_after)
         return self._output(self.norm_f(r)), tuple(after)
 
-    def _blocks(self) -> list[Any]:
+    @property
+    def blocks(self) -> list[Any]:
+        """The layers."""
         return list(self.layers)
 
     def _base_rows(self) -> Tensor:
