@@ -59,6 +59,16 @@ def computing() -> Iterator[None]:
         _mode.computing = computing_already
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let this thread do all its work itself, where somebody watches what it does."""
+    _mode.alone = True
+    try:
+        yield
+    finally:
+        _mode.alone = False
+
+
 def for_each(task: Callable[[int], None], count: int) -> None:
     """Call task(0) ... task(count - 1), in this thread and on the worker threads where there are any."""
     indices, flushing = iter(range(count)), getattr(_mode, "computing", False)
@@ -71,7 +81,8 @@ def for_each(task: Callable[[int], None], count: int) -> None:
         torch.set_flush_denormal(flushing)
         take()
 
-    helpers = [_pool.submit(help_out) for _ in range(min(_threads, count) - 1)] if _pool is not None else []
+    helping = 0 if getattr(_mode, "alone", False) else min(_threads, count) - 1
+    helpers = [_pool.submit(help_out) for _ in range(helping)] if _pool is not None else []
     try:
         take()
     finally:
