@@ -14,6 +14,11 @@ BASE_IDS = BaseIds(3, 1, 2, 0, 5)
 """Not in the order A, C, G, T, so that a mix-up of ids shows."""
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def worker_threads() -> None:
     set_threads(available_threads())

@@ -25,4 +25,9 @@ class BaseSequence(Protocol):
 
 def one_hot(codes: BaseCodes, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return x (T, 5): one-hot over A, C, G, T and the N indicator."""
-    return torch.eye(X_COLUMNS, dtype=dtype, device=device)[torch.from_numpy(codes).to(device, torch.long)]
+    return one_hot_rows(torch.from_numpy(codes).to(device), dtype)
+
+
+def one_hot_rows(codes: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return x (T, 5) on the device of the base codes (T,), one byte each."""
+    return torch.eye(X_COLUMNS, dtype=dtype, device=codes.device)[codes.long()]

@@ -153,7 +153,7 @@ def _adjoint_gap(model: StreamingModel, probe: BaseCodes, y_dot: Tensor, seed: i
     normal = torch.randn(y_dot.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     w = normal.to(y_dot)
     tangent = (w.double() * y_dot.double()).sum().item()
-    v = Contrast().tangents(0, one_hot(probe, model.dtype, model.device))[0].double()
+    v = Contrast().tangents(0, one_hot(probe, model.dtype, y_dot.device))[0].double()
 
     sweep = partial(adjoint_sweep, model, probe, _Weighted(w), end=len(probe), tile=RAGGED_TILE)
     # Too few snapshots for all tiles, so that states are computed anew, but enough that none is more than once.
@@ -174,4 +174,4 @@ def _central_difference(model: StreamingModel, probe: BaseCodes) -> Tensor:
             model.forward(moved, model.initial_state(moved[: model.lookahead]))[0]
             for moved in (x + STEP * v, x - STEP * v)
         )
-    return (ahead - behind) / (2 * STEP)
+    return ((ahead - behind) / (2 * STEP)).cpu()

@@ -54,11 +54,13 @@ class ObjectivePlan:
         if reverse:
             asked = [mirror(start, end, length) for start, end in asked]
         targets = Targets(asked or [(span.start, span.end) for span in written])
+        # Where tiles come back to; the adjoint sweep sends weights on to the model.
+        host = torch.device("cpu")
         if self.name == "loglik":
-            return LogLikelihood(targets, model.dtype, model.device)
+            return LogLikelihood(targets, model.dtype, host)
         if self.column is not None:
-            return Logit(targets, self.column, self.channels, model.dtype, model.device)
-        return SumOutputs(targets, self.channels, model.dtype, model.device)
+            return Logit(targets, self.column, self.channels, model.dtype, host)
+        return SumOutputs(targets, self.channels, model.dtype, host)
 
 
 def output_layer_of(settings: RunSettings) -> OutputLayer | None:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -135,12 +136,15 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
 def resolve_device(name: str) -> torch.device:
     """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:I`` names.
 
-    ``auto`` is the CPU: its scan is compiled, while on a GPU the scan still runs step by step.
+    ``auto`` is the first CUDA device where torch sees one and Triton, which its kernels are written in, is there; else
+    the CPU.
 
     Raises:
         UsageError: the name is none of these, or there is no such device.
     """
-    if name in ("auto", "cpu"):
+    if name == "auto":
+        name = "cuda" if torch.cuda.device_count() and find_spec("triton") else "cpu"
+    if name == "cpu":
         return torch.device("cpu")
     kind, _, index = name.partition(":")
     if kind != "cuda" or (":" in name and not index.isdigit()):

@@ -64,10 +64,9 @@ class MambaLM(TokenModel):
         logits = linear(hidden, self.head_weight)
         if self.output == "logits":
             return logits
-        bases = list(self.base_ids[:4])
         log_p = functional.log_softmax(logits[0], dim=-1)
         mean_dot = (log_p.exp() * logits[1:]).sum(-1, keepdim=True)
-        return torch.cat([log_p[None, :, bases], logits[1:, :, bases] - mean_dot])
+        return torch.cat([self._base_columns(log_p)[None], self._base_columns(logits[1:]) - mean_dot])
 
     def initial_vjp(
         self, first: Tensor, state_bar: tuple[LayerState, ...], *, parameters: bool = False
@@ -117,11 +116,11 @@ class MambaLM(TokenModel):
             return hidden, y_bar, None
         y, logits_bar = linear(hidden, self.head_weight), y_bar
         if self.output == "logprobs":
-            bases = list(self.base_ids[:4])
             log_p = functional.log_softmax(y, dim=-1)
             logits_bar = log_p.exp() * -y_bar.sum(-1, keepdim=True)
-            logits_bar[:, bases] += y_bar
-            y = log_p[:, bases]
+            for base, row in enumerate(self.base_ids[:4]):
+                logits_bar[:, row] += y_bar[:, base]
+            y = self._base_columns(log_p)
         return y, linear(logits_bar, self.head_weight.T), weight_vjp(hidden, logits_bar) if parameters else None
 
     def _named_bars(self, bars: dict[str, Tensor], head_bar: Tensor | None, base_rows_bar: Tensor) -> dict[str, Tensor]:

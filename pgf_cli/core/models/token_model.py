@@ -94,8 +94,12 @@ class TokenModel(StreamingModel):
     def _base_rows(self) -> Tensor:
         """The embedding of A, C, G, T and N, (5, D); zeros for an N that the model cannot read."""
         *bases, n = self.base_ids
-        rows = self.embedding.weight[bases]
+        rows = torch.stack([self.embedding.weight[row] for row in bases])
         return torch.cat([rows, self.embedding.weight[n : n + 1] if n is not None else torch.zeros_like(rows[:1])])
+
+    def _base_columns(self, outputs: Tensor) -> Tensor:
+        """Columns of A, C, G and T (..., 4); not by a list as index, which would make the host wait for a device."""
+        return torch.stack([outputs[..., row] for row in self.base_ids[:4]], dim=-1)
 
     def _output(self, hidden: Tensor) -> Tensor:
         if self.output == "hidden":

@@ -4,16 +4,18 @@ The state is swept from left to right, keeping snapshots; then tile after tile, 
 from the state before it and differentiated. Between tiles only the adjoint of the state passes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence, one_hot
+from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence, one_hot_rows
 from pgf_cli.core.models.protocol import InitialAdjoint, State, StreamingModel, TileAdjoint, map_state
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.sweeps.device import HostLink
+from pgf_cli.core.sweeps.graphs import replayed_jvp, replayed_vjp
 from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back
 from pgf_cli.core.threads import computing
 
@@ -22,7 +24,7 @@ SNAPSHOT_BUDGET = 256 * 10**6
 
 
 class AdjointTile(NamedTuple):
-    """What an adjoint sweep yields for each tile."""
+    """What an adjoint sweep yields for each tile; its tensors are on the host."""
 
     start: int
     """0-based position of the tile's first base in its record."""
@@ -97,7 +99,9 @@ class AdjointSweep:
     ) -> None:
         self._model, self._sequence, self._objective = model, sequence, objective
         self._start, self._end, self._tile, self._folder, self._parameters = start, end, tile, folder, parameters
-        with computing():
+        self._link = HostLink(model.device)
+        self._jvp, self._vjp = replayed_jvp(model), replayed_vjp(model, parameters=parameters)
+        with self._link.computing():
             self._first = self._read(start, min(end, start + model.lookahead))[1]
             self._initial = model.initial_jvp(self._first, self._first.new_zeros(0, *self._first.shape))[0]
         self.schedule = make_schedule(-(-(end - start) // tile), self._initial, budget)
@@ -113,18 +117,22 @@ class AdjointSweep:
         }
         # The leftmost tiles wait for what the initial state adds to the inputs that it looked ahead to.
         waiting = []
-        with open_store(self._folder, self._initial, self.schedule) as store:
-            for index, state in walk_back(self.schedule, self._initial, self._advance, store):
-                tile = self._pull_back(index, state)
-                if tile.start < self._start + self._model.lookahead:
-                    waiting.append(tile)
-                else:
-                    yield tile
+        for tile in self._link.finished(self._launched()):
+            if tile.start < self._start + self._model.lookahead:
+                waiting.append(tile)
+            else:
+                yield tile
         first_bar = self._finish()
         for tile in waiting:
             here = first_bar[tile.start - self._start :][: len(tile.bases)]
             tile.x_bar[: len(here)] += here
             yield tile
+
+    def _launched(self) -> Iterator[Callable[[], AdjointTile]]:
+        """Launch tile after tile, from the last to the first; yield what waits for each."""
+        with open_store(self._folder, self._initial, self.schedule) as store:
+            for index, state in walk_back(self.schedule, self._initial, self._advance, store):
+                yield self._pull_back(index, state)
 
     def _bounds(self, index: int) -> tuple[int, int]:
         first = self._start + index * self._tile
@@ -133,43 +141,50 @@ class AdjointSweep:
     def _read(self, first: int, last: int) -> tuple[BaseCodes, Tensor]:
         """Bases and x (T, 5)."""
         codes = self._sequence[first:last]
-        return codes, one_hot(codes, self._model.dtype, self._model.device)
+        return codes, one_hot_rows(self._link.to_device(torch.from_numpy(codes)), self._model.dtype)
 
     def _primal(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """A tile's output and the state after it, by the model's fast path."""
         none_dot = map_state(lambda part: part.new_zeros(0, *part.shape), state)
-        dual = self._model.jvp(x, x.new_zeros(0, *x.shape), state, none_dot)
+        dual = self._jvp(x, x.new_zeros(0, *x.shape), state, none_dot)
         return dual.y, dual.state
 
     def _advance(self, index: int, state: State) -> State:
-        # Entered anew for each tile, so that it does not leak into the consumer's code; see ``tangent_sweep``.
-        with computing():
+        # Entered anew for each tile, so that it does not leak into the consumer's code; see ``tangent.py``.
+        with self._link.computing():
             return self._primal(self._read(*self._bounds(index))[1], state)[1]
 
-    def _pull_back(self, index: int, state: State) -> AdjointTile:
-        """Differentiate one tile."""
+    def _pull_back(self, index: int, state: State) -> Callable[[], AdjointTile]:
+        """Differentiate one tile; return what waits for it and adds to the objective's value."""
         first, last = self._bounds(index)
-        with computing():
+        with self._link.computing():
             codes, x = self._read(first, last)
             following = int(self._sequence[last : last + 1][0]) if last < self._end else None
-            w = self._objective.weights(first, codes, following)
+            w = self._objective.weights(first, codes, following).cpu()
             self._begun = self._begun or bool(w.any())
             if not self._begun:
-                y, _ = self._primal(x, state)
-                return AdjointTile(first, codes, y, torch.zeros_like(x))
-            pulled = self._model.vjp(x, state, w, self.state_bar, parameters=self._parameters)
+                arrive = self._link.to_host(self._primal(x, state)[0], torch.zeros_like(x))
+                return lambda: AdjointTile(first, codes, *arrive())
+            pulled = self._vjp(x, state, self._link.to_device(w), self.state_bar)
             self.state_bar = pulled.state_bar
-            self.value += (w.double() * pulled.y.double()).sum().item()
             self._add(pulled)
-            return AdjointTile(first, codes, pulled.y, _of_bases_alone(pulled.x_bar, x))
+            arrive = self._link.to_host(pulled.y, _of_bases_alone(pulled.x_bar, x))
+
+        def finish() -> AdjointTile:
+            y, x_bar = arrive()
+            with computing():
+                self.value += (w.double() * y.double()).sum().item()
+            return AdjointTile(first, codes, y, x_bar)
+
+        return finish
 
     def _finish(self) -> Tensor:
         """Round the sums; return the gradient with respect to the inputs that the initial state looked ahead to."""
-        with computing():
+        with self._link.computing():
             initial = self._model.initial_vjp(self._first, self.state_bar, parameters=self._parameters)
             self._add(initial)
             rounded = {name: total.to(self._model.dtype) for name, total in self._totals.items()}
-            first_bar = _of_bases_alone(initial.x_bar, self._first)
+            first_bar = _of_bases_alone(initial.x_bar, self._first).cpu()
         self.parameter_bars = rounded if self._parameters else None
         return first_bar
 

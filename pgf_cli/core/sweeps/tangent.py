@@ -1,22 +1,23 @@
 """The tangent sweep: y_dot = J v in one left-to-right pass, in memory that does not depend on the length."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot
+from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot_rows
 from pgf_cli.core.directions import Direction
 from pgf_cli.core.models.protocol import State, StreamingModel, map_state
-from pgf_cli.core.threads import computing
+from pgf_cli.core.sweeps.device import HostLink
+from pgf_cli.core.sweeps.graphs import replayed_jvp
 
 # Tangents by the age of what seeded them: before the previous block, in the previous block, in this one.
 OLD, PREVIOUS, CURRENT = range(3)
 
 
 class TangentTile(NamedTuple):
-    """What a tangent sweep yields for each tile."""
+    """What a tangent sweep yields for each tile; its tensors are on the host."""
 
     start: int
     """0-based position of the tile's first base in its record."""
@@ -26,7 +27,7 @@ class TangentTile(NamedTuple):
     """The model's output, (T, C)."""
     y_dot: Tensor
     """Its derivative along K directions, (K, T, C)."""
-    ghost_dot: Tensor | None
+    ghost_dot: Tensor | None = None
     """The part of ``y_dot`` that goes back to what lies far upstream, (K, T, C); None unless asked for."""
 
 
@@ -62,10 +63,17 @@ def tangent_sweep(
 
     Source: Phase Gradient Flow by tiled operator-space evolution, arXiv 2512.23068.
     """
-    ages = 1 if ghost_distance is None else 3
-    sweep = _Sweep(model, sequence, direction, ages)
-    with computing():
-        sweep.begin(start, min(end, start + model.lookahead))
+    sweep = _Sweep(model, sequence, direction, ages=1 if ghost_distance is None else 3)
+    yield from sweep.link.finished(_launched(sweep, start, end, tile, ghost_distance))
+
+
+def _launched(
+    sweep: "_Sweep", start: int, end: int, tile: int, ghost_distance: int | None
+) -> Iterator[Callable[[], TangentTile]]:
+    """Launch tile after tile; yield what waits for each."""
+    # What ``computing`` sets is global to the thread: entered anew for each tile, it does not leak into the caller's.
+    with sweep.link.computing():
+        sweep.begin(start, min(end, start + sweep.model.lookahead))
     first = start
     while first < end:
         last = min(end, first + tile)
@@ -73,12 +81,11 @@ def tangent_sweep(
             done = (first - start) % ghost_distance
             last = min(last, first + ghost_distance - done)
             if done == 0 and first > start:
-                with computing():
+                with sweep.link.computing():
                     sweep.begin_block()
-        # What this sets is global to the thread: entered anew for each tile, it does not leak into the caller's code.
-        with computing():
-            advanced = sweep.advance(first, last)
-        yield advanced
+        with sweep.link.computing():
+            arrival = sweep.advance(first, last)
+        yield arrival
         first = last
 
 
@@ -87,6 +94,7 @@ class _Sweep:
 
     def __init__(self, model: StreamingModel, sequence: BaseSequence, direction: Direction, ages: int) -> None:
         self.model, self.sequence, self.direction, self.ages = model, sequence, direction, ages
+        self.link, self.jvp = HostLink(model.device), replayed_jvp(model)
         self.state: State = None
         self.state_dot: State = None
         self.moving = False
@@ -109,25 +117,25 @@ class _Sweep:
 
         self.state_dot = map_state(shift, self.state_dot)
 
-    def advance(self, first: int, last: int) -> TangentTile:
-        """Read one tile."""
+    def advance(self, first: int, last: int) -> Callable[[], TangentTile]:
+        """Launch one tile; return what waits for it."""
         if not self.moving and self.direction.begins < last:
             self.moving = True
             count = self.ages * self.direction.count
             self.state_dot = map_state(lambda part: part.new_zeros(count, *part.shape), self.state)
         codes, x, v = self._read(first, last)
-        y, y_dot, self.state, self.state_dot = self.model.jvp(x, v, self.state, self.state_dot)
+        y, y_dot, self.state, self.state_dot = self.jvp(x, v, self.state, self.state_dot)
         if not self.moving:
             y_dot = y.new_zeros(self.ages * self.direction.count, *y.shape)
         by_age = y_dot.view(self.ages, self.direction.count, *y.shape)
-        if self.ages == 1:
-            return TangentTile(first, codes, y, by_age[0], None)
-        return TangentTile(first, codes, y, by_age.sum(0), by_age[OLD])
+        dots = (by_age[0],) if self.ages == 1 else (by_age.sum(0), by_age[OLD])
+        arrive = self.link.to_host(y, *dots)
+        return lambda: TangentTile(first, codes, *arrive())
 
     def _read(self, first: int, last: int) -> tuple[BaseCodes, Tensor, Tensor]:
         """Bases, x (T, 5) and its tangents: all ages are zero but the current one."""
         codes = self.sequence[first:last]
-        x = one_hot(codes, self.model.dtype, self.model.device)
+        x = one_hot_rows(self.link.to_device(torch.from_numpy(codes)), self.model.dtype)
         if not self.moving:
             return codes, x, x.new_zeros(0, *x.shape)
         v = self.direction.tangents(first, x)
