@@ -1,6 +1,5 @@
 """``pgf-sensitivity``: the commands and what they share."""
 
-import os
 import signal
 import sys
 from types import FrameType
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pgf_cli import __version__
-from pgf_cli.cli import demo, evaluate, inspect, report, run, train, verify
+from pgf_cli.cli import bench, demo, evaluate, inspect, report, run, train, verify
 from pgf_cli.cli.exits import Commands, ExitStatus
 
 app = typer.Typer(
@@ -28,6 +27,7 @@ app.command()(verify.verify)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(demo.demo)
+app.add_typer(bench.bench)
 
 
 def _print_version(wanted: bool) -> None:
@@ -56,9 +56,6 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line."""
-    # Worker threads that wait by spinning halve everybody's speed on a machine with other work; read by the OpenMP
-    # library when torch or numba loads it, which no command has done yet.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # A job scheduler's TERM cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -359,7 +359,7 @@ def run(
             envvar="PGF_DEVICE",
             rich_help_panel=MACHINE,
             metavar="auto|cpu|cuda[:I]",
-            help="auto is the CPU: on a GPU the scan has no kernel yet.",
+            help="auto is a CUDA device where there are one and Triton, else the CPU.",
         ),
     ] = "auto",
     threads: Annotated[

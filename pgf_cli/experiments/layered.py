@@ -1,0 +1,58 @@
+"""What memory is measured on: the paper's operator, and models of several layers."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pgf_cli.core.models import Mamba2Config, Mamba2LM, StreamingModel
+from pgf_cli.core.objectives import SumOutputs
+from pgf_cli.experiments.sizes import Sizes
+from pgf_cli.experiments.subjects import BASE_IDS, VOCABULARY, random_frechet, random_mamba
+
+HEAD_CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is differentiated."""
+
+    name: str
+    """One word, for the names of numbers."""
+    words: str
+    model: StreamingModel
+    outputs: int
+    """Columns of the model's output."""
+    loops: bool
+    """Whether its definition is a loop over time; Mamba-2's is products over chunks of time already."""
+
+    def sum_of_outputs(self) -> SumOutputs:
+        """Return what is differentiated in reverse mode."""
+        return SumOutputs(None, self.outputs, self.model.dtype, self.model.device)
+
+
+def frechet(channels: int, state: int, seed: int) -> Subject:
+    """Return the paper's operator, one layer."""
+    words = f"Frechet operator, D {channels}, N {state}"
+    return Subject("frechet", words, random_frechet(channels, state, seed), channels, loops=True)
+
+
+def mamba(sizes: Sizes, seed: int) -> Subject:
+    """Return a Mamba."""
+    return Subject("mamba", str(sizes), random_mamba(sizes, seed), len(BASE_IDS) - 1, loops=True)
+
+
+def mamba2(sizes: Sizes, seed: int) -> Subject:
+    """Return a Mamba-2 of the same sizes, in heads of 16 channels."""
+    config = Mamba2Config(
+        channels=sizes.channels,
+        layers=sizes.layers,
+        heads=2 * sizes.channels // HEAD_CHANNELS,
+        head_dim=HEAD_CHANNELS,
+        state=sizes.state,
+        vocab=VOCABULARY,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = Mamba2LM(config, BASE_IDS, "logprobs").requires_grad_(False)
+    words = f"{sizes.layers}-layer Mamba-2, D {sizes.channels}, N {sizes.state}"
+    return Subject("mamba2", words, model, len(BASE_IDS) - 1, loops=False)
