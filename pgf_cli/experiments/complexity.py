@@ -37,7 +37,7 @@ from pgf_cli.experiments.subjects import BASE_IDS, VOCABULARY, random_bases, ran
 from pgf_cli.experiments.timing import Work, interleaved
 
 CLAIM = (
-    "The cost of a derivative is linear in state size, length, directions and layers; "
+    "The cost of a derivative grows at most linearly with state size, length, directions and layers; "
     "that of dense real-time recurrent learning grows with a higher power of the state size."
 )
 

@@ -52,7 +52,7 @@ class Effortful:
 
 
 EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((256, 1024, 4096), 1, 0.7, 256, Sizes(2, 32, 16)),
+    "quick": Effortful((256, 1024, 4096), 2, 0.7, 256, Sizes(2, 32, 16)),
     "published": Effortful((1000, 3000, 10_000, 100_000), 2, 20.0, 3000, Sizes(4, 64, 16)),
     "extended": Effortful((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 10_000, Sizes(4, 64, 16)),
 }

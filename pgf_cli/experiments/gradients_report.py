@@ -20,7 +20,7 @@ from pgf_cli.experiments.plain import AUTOGRAD, CHECKPOINTING
 
 LINEAR_FROM = 0.9
 """Exponent of memory against length from which on it counts as growing with it."""
-FROM = 3000
+FROM = 6000
 """Bases from which on the exponent tells: at fewer, what any run takes bends it."""
 
 

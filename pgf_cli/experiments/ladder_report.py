@@ -15,9 +15,8 @@ from pgf_cli.experiments.plain import CHECKPOINTING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FLAT_WITHIN = 4e6
-"""Bytes that the peak of the same work may differ by: what the allocator happens to hold, a few arrays of a tile. One
-number kept for each base and channel would be 25 MB at 100,000 bases and 64 channels."""
+FLAT_WITHIN = 2e6
+"""Bytes that the peak of the same work may differ by: pages, and what the allocator happens to hold."""
 EXACT_WITHIN = 1e-4
 """Relative error in float32 up to which a derivative is right: a wrong term is far above it."""
 

@@ -65,7 +65,7 @@ class Effortful(NamedTuple):
 
 
 EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((10_000, 32_000), 12_000, 24, 4096, False),
+    "quick": Effortful((10_000, 20_000), 8_000, 16, 2048, False),
     "published": Effortful((10_000, 32_000, 64_000, 128_000), 400_000, 1000, 4096, False),
     "extended": Effortful((10_000, 32_000, 64_000, 128_000, 10**6), 400_000, 1000, 16_384, True),
 }

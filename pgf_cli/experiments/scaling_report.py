@@ -65,10 +65,10 @@ def describe(
     flat = all(each * 1e6 <= FLAT_WITHIN for each in grown if not math.isnan(each))
     exact = summary["largest_error"] <= EXACT_WITHIN
     said = [_against_rivals(subject, summary) for subject in subjects]
-    longest = max(summary[f"{subject.name}_longest"] for subject in subjects)
+    longest = ", ".join(f"{summary[f'{subject.name}_longest']:,.0f}" for subject in subjects)
     most = max((each for each in grown if not math.isnan(each)), default=math.nan)
     said.append(
-        f"from the second length to {longest:,.0f} bases our peaks grow by {most:,.1f} MB at most"
+        f"from the second length to the longest that was run ({longest} bases) our peaks grow by {most:,.1f} MB at most"
         f"{'' if flat else ': THEY ARE NOT FLAT'}"
     )
     said.append(f"<1, J v> and <grad of the sum, v> are within {summary['largest_error']:.0e} of float64")

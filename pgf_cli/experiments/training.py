@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.experiments.contestants import on_torch_threads, relative_error
+from pgf_cli.experiments.contestants import relative_error
 from pgf_cli.experiments.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.experiments.layer_training import (
     Layer,
@@ -86,8 +86,7 @@ def run(setting: Setting) -> Outcome:
             if setting.seconds is not None and per_position.get(name, 0.0) * length * steps > setting.seconds:
                 continue
             setting.progress.message(f"{name}, L {length:,}, {steps} steps")
-            threads = 1 if name == OURS else setting.threads
-            found = measure(name, gradients, as_double(task) if name == EXACT else task, steps, threads)
+            found = measure(name, gradients, as_double(task) if name == EXACT else task, steps)
             per_position[name] = found[0].seconds / length
             rows += found
     summary = summarise(rows)
@@ -126,11 +125,14 @@ def as_double(task: Task) -> Task:
     return Task(copy.deepcopy(task.layer).double(), task.u.double(), task.target.double())
 
 
-def measure(name: str, gradients: Gradients, task: Task, steps: int, threads: int) -> list[StepRow]:
-    """Fit a copy of the task's layer on so many of torch's threads; a fit's memory is that of its worst step."""
+def measure(name: str, gradients: Gradients, task: Task, steps: int) -> list[StepRow]:
+    """Fit a copy of the task's layer; a fit's memory is that of its worst step.
+
+    Torch has one thread throughout: a step of the recurrence is too small to be shared, and autograd only slows down.
+    """
     error = gradient_error(gradients, task)
     losses: list[float] = []
-    seconds, peak = watch(on_torch_threads(threads, partial(fit, gradients, task, steps, losses)))
+    seconds, peak = watch(partial(fit, gradients, task, steps, losses))
     return [
         StepRow(name, len(task.u), step, loss, seconds / steps, peak, error)
         for step, loss in enumerate(losses, start=1)
