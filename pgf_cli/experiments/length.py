@@ -14,7 +14,6 @@ from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.objectives import LogLikelihood, Targets
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
-from pgf_cli.core.tiles import default_tile
 from pgf_cli.experiments.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.experiments.figures import looks
 from pgf_cli.experiments.length_report import LengthRow, describe, summarise, table
@@ -35,6 +34,8 @@ LENGTHS: dict[Effort, tuple[int, ...]] = {
     "published": (10_000, 100_000, 1_000_000, 10_000_000),
     "extended": (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
 }
+TILE = 512
+"""Bases per tile, the same for every model and machine: figures of different ones can be laid side by side."""
 REPEATED_UP_TO = 1_000_000
 REPEATS = 3
 """Of lengths up to a million; longer ones are long enough to average over the machine's moods."""
@@ -49,7 +50,7 @@ def run(setting: Setting, sizes: Sizes = LENGTH) -> Outcome:
     model = random_mamba(sizes, setting.seed)
     sweeps = make_sweeps(model, random_bases(max(lengths), setting.seed))
     for sweep in sweeps.values():
-        sweep(2 * default_tile(model, 1))
+        sweep(2 * TILE)
     rows: list[LengthRow] = []
     # Round after round over all lengths, so that a slow minute of the machine falls on all of them.
     for turn in range(1, REPEATS + 1):
@@ -65,15 +66,13 @@ def make_sweeps(model: MambaLM, codes: BaseCodes) -> dict[str, Sweep]:
     """Return the four series by name."""
 
     def tangent(direction: Direction, length: int) -> float:
-        for _ in tangent_sweep(model, codes, direction, end=length, tile=default_tile(model, 1)):
+        for _ in tangent_sweep(model, codes, direction, end=length, tile=TILE):
             pass
         return 0.0
 
     def adjoint(targets: Callable[[int], Targets | None], length: int) -> float:
         objective = LogLikelihood(targets(length), model.dtype, model.device)
-        sweep = adjoint_sweep(
-            model, codes[:length], objective, end=length, tile=default_tile(model, 1), budget=SNAPSHOT_BUDGET
-        )
+        sweep = adjoint_sweep(model, codes[:length], objective, end=length, tile=TILE, budget=SNAPSHOT_BUDGET)
         for _ in sweep:
             pass
         return sweep.schedule.extra_tiles / sweep.schedule.tiles

@@ -212,7 +212,8 @@ def test_an_interrupted_run_leaves_no_file_and_exits_130(genome, checkpoint, tmp
     long.write_text(f">long\n{'ACGTTGCATT' * 400_000}\n")
     folder = tmp_path / "interrupted"
     folder.mkdir()
-    process = subprocess.Popen([*RUN, long, "-m", checkpoint, "-o", f"{folder}/"], stderr=subprocess.PIPE, text=True)
+    command = [*RUN, long, "-m", checkpoint, "-o", f"{folder}/", "--mode", "tangent"]  # which writes as it goes
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not any(path.stat().st_size for path in folder.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
