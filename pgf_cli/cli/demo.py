@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-import pgf_cli
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.output import show
 from pgf_cli.cli.run import execute, show_report
+from pgf_cli.sample_folder import sample_data
 from pgf_cli.settings import RunSettings, Strand
 
 if TYPE_CHECKING:
@@ -139,10 +139,3 @@ def _show(sample: Path, comparisons: "list[SiteComparison]") -> None:
         ("untrained", f"initial weights of the same architecture, as training draws them; seeds {seeds}"),
     ]
     show(lambda console: print_demonstration(comparisons, about, console))
-
-
-def sample_data() -> Path:
-    """Return the folder of the sample data: inside an installed package, or beside it in a checkout."""
-    package = Path(pgf_cli.__file__).parent
-    inside = package / "sample_data"
-    return inside if inside.is_dir() else package.parent / "sample_data"

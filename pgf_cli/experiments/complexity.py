@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
 from torch import Tensor
 
-from pgf_cli.core.models import FrechetModel, Mamba2Config, Mamba2LM, StreamingModel
+from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
 from pgf_cli.experiments.complexity_report import (
@@ -33,7 +32,7 @@ from pgf_cli.experiments.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.experiments.ours import ContrastAndRandom
 from pgf_cli.experiments.recurrent_learning import decay_gradient
 from pgf_cli.experiments.sizes import Sizes
-from pgf_cli.experiments.subjects import BASE_IDS, VOCABULARY, random_bases, random_frechet, random_mamba
+from pgf_cli.experiments.subjects import random_bases, random_frechet, random_mamba, random_mamba2
 from pgf_cli.experiments.timing import Work, interleaved
 
 CLAIM = (
@@ -43,8 +42,6 @@ CLAIM = (
 
 PAPER_LENGTH = 100
 TILE = 1024
-HEAD = 16
-"""Channels of a Mamba-2 head."""
 CHECKED_STATE = 8
 STEEPEST = 3
 """The exponent that a run is expected to take after the one before it, when told a time limit."""
@@ -174,24 +171,10 @@ def _tangent(family: Callable[[Point, int], StreamingModel], seed: int, point: P
     return work
 
 
-def _mamba2(point: Point, seed: int) -> Mamba2LM:
-    config = Mamba2Config(
-        channels=point.channels,
-        layers=point.layers,
-        heads=2 * point.channels // HEAD,
-        head_dim=HEAD,
-        state=point.state,
-        vocab=VOCABULARY,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return Mamba2LM(config, BASE_IDS, "logprobs").requires_grad_(False)
-
-
 FAMILIES: dict[str, Callable[[Point, int], StreamingModel]] = {
     "Frechet": lambda point, seed: random_frechet(point.channels, point.state, seed),
     "Mamba": lambda point, seed: random_mamba(Sizes(point.layers, point.channels, point.state), seed),
-    "Mamba-2": _mamba2,
+    "Mamba-2": lambda point, seed: random_mamba2(Sizes(point.layers, point.channels, point.state), seed),
 }
 
 EXPERIMENT = Experiment(claim=CLAIM, run=run)

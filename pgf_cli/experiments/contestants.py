@@ -104,6 +104,11 @@ def relative_error(found: Tensor, exact: Tensor) -> float:
     return float((found - exact).norm() / exact.norm())
 
 
+def failure_note(error: Exception) -> str:
+    """Return what a row says of a rival that failed."""
+    return textwrap.shorten(f"failed: {type(error).__name__}: {error}", NOTE_LENGTH, placeholder=" ...")
+
+
 def _make_ready(contestant: Contestant, length: int, seconds: float | None) -> _Ready | str:
     """The contestant, warmed up; or why it cannot be run."""
     try:
@@ -120,7 +125,7 @@ def _make_ready(contestant: Contestant, length: int, seconds: float | None) -> _
         # Whatever somebody else's code does, hours of measurements beside it are not lost.
         if not contestant.rival:
             raise
-        return textwrap.shorten(f"failed: {type(error).__name__}: {error}", NOTE_LENGTH, placeholder=" ...")
+        return failure_note(error)
 
 
 def _measured(ready: _Ready, others: dict[str, _Ready], runs: tuple[Watched, ...]) -> Measured:

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-
-from pgf_cli.core.models import Mamba2Config, Mamba2LM, StreamingModel
+from pgf_cli.core.models import StreamingModel
 from pgf_cli.experiments.sizes import Sizes
-from pgf_cli.experiments.subjects import BASE_IDS, VOCABULARY, random_frechet, random_mamba
+from pgf_cli.experiments.subjects import random_frechet, random_mamba, random_mamba2
 
 
 class Family(NamedTuple):
@@ -18,17 +16,12 @@ class Family(NamedTuple):
     """Draws a float32 model from a seed."""
 
 
-def _mamba2(seed: int) -> Mamba2LM:
-    config = Mamba2Config(channels=32, layers=2, heads=4, head_dim=16, state=16, vocab=VOCABULARY)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return Mamba2LM(config, BASE_IDS, "logprobs").requires_grad_(False)
-
+_LAYERED = Sizes(layers=2, channels=32, state=16)
 
 FAMILIES = (
     Family("Frechet", lambda seed: random_frechet(64, 16, seed)),
-    Family("Mamba", lambda seed: random_mamba(Sizes(layers=2, channels=32, state=16), seed)),
-    Family("Mamba-2", _mamba2),
+    Family("Mamba", lambda seed: random_mamba(_LAYERED, seed)),
+    Family("Mamba-2", lambda seed: random_mamba2(_LAYERED, seed)),
 )
 
 

@@ -6,7 +6,6 @@ them: they share no line of a derivative with ours.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from pgf_cli.experiments.checkpoint_spacing import Spacing, best_spacing
 from pgf_cli.experiments.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.experiments.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.experiments.gradients_report import describe, summarise
-from pgf_cli.experiments.ladder import climb
+from pgf_cli.experiments.ladder import Effortful, climb
 from pgf_cli.experiments.ladder_report import LadderRow, draw_ladder, ladder_rows, ladder_table
 from pgf_cli.experiments.layered import Subject, frechet, mamba, mamba2
 from pgf_cli.experiments.ours import ADJOINT
@@ -35,20 +34,6 @@ SNAPSHOT_BUDGET = 5 * 10**5
 """Bytes of the adjoint's states; little enough to be used up by the second length."""
 CHANNELS, STATE = 64, 16
 EXACT_SEGMENT = 64
-
-
-@dataclass(frozen=True)
-class Effortful:
-    """What an effort comes to."""
-
-    lengths: tuple[int, ...]
-    repeats: int
-    seconds: float
-    """That a single run may take unless told otherwise."""
-    exact_up_to: int
-    """Bases up to which float64 is computed."""
-    layered: Sizes
-    """Of the Mamba and the Mamba-2."""
 
 
 EFFORTS: dict[Effort, Effortful] = {

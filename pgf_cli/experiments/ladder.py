@@ -1,20 +1,35 @@
 """Contestants at growing lengths, each until the next one would take too long or too much memory."""
 
 import gc
-import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, product
 from typing import NamedTuple
 
 from torch import Tensor
 
 from pgf_cli.experiments.affordable import MEMORY_SHARE
-from pgf_cli.experiments.contestants import NOTE_LENGTH, Contestant, Derivation
+from pgf_cli.experiments.contestants import Contestant, Derivation, failure_note
 from pgf_cli.experiments.experiment import Setting
+from pgf_cli.experiments.sizes import Sizes
 from pgf_cli.experiments.timing import free_memory, watch
 
 RESOLUTION = 500_000
 """Bytes within which two peaks are the same: the system counts resident pages in batches."""
+
+
+@dataclass(frozen=True)
+class Effortful:
+    """What an effort comes to."""
+
+    lengths: tuple[int, ...]
+    repeats: int
+    seconds: float
+    """That a single run may take unless told otherwise."""
+    exact_up_to: int
+    """Bases up to which float64 is computed."""
+    layered: Sizes
+    """Of the Mamba and the Mamba-2."""
 
 
 class Rung(NamedTuple):
@@ -96,8 +111,7 @@ def _try(contestant: Contestant, length: int) -> dict[str, str]:
         # Whatever somebody else's code does, what is measured beside it is not lost.
         if not contestant.rival:
             raise
-        note = textwrap.shorten(f"failed: {type(error).__name__}: {error}", NOTE_LENGTH, placeholder=" ...")
-        return {contestant.name: note}
+        return {contestant.name: failure_note(error)}
     return {}
 
 

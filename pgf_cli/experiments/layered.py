@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from pgf_cli.core.models import Mamba2Config, Mamba2LM, StreamingModel
+from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.experiments.sizes import Sizes
-from pgf_cli.experiments.subjects import BASE_IDS, VOCABULARY, random_frechet, random_mamba
-
-HEAD_CHANNELS = 16
+from pgf_cli.experiments.subjects import BASE_IDS, random_frechet, random_mamba, random_mamba2
 
 
 @dataclass(frozen=True)
@@ -43,16 +39,6 @@ def mamba(sizes: Sizes, seed: int) -> Subject:
 
 def mamba2(sizes: Sizes, seed: int) -> Subject:
     """Return a Mamba-2 of the same sizes, in heads of 16 channels."""
-    config = Mamba2Config(
-        channels=sizes.channels,
-        layers=sizes.layers,
-        heads=2 * sizes.channels // HEAD_CHANNELS,
-        head_dim=HEAD_CHANNELS,
-        state=sizes.state,
-        vocab=VOCABULARY,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = Mamba2LM(config, BASE_IDS, "logprobs").requires_grad_(False)
+    model = random_mamba2(sizes, seed)
     words = f"{sizes.layers}-layer Mamba-2, D {sizes.channels}, N {sizes.state}"
     return Subject("mamba2", words, model, len(BASE_IDS) - 1, loops=False)

@@ -4,14 +4,13 @@ How each way comes to that number, and which source is exact, see ``directional`
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from pgf_cli.experiments.checkpoint_spacing import Spacing, best_spacing
 from pgf_cli.experiments.contestants import Contestant, Derivation
 from pgf_cli.experiments.directional import checkpointed, exact_derivative, forward, reverse, sweeps
 from pgf_cli.experiments.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.experiments.ladder import climb
+from pgf_cli.experiments.ladder import Effortful, climb
 from pgf_cli.experiments.ladder_report import LadderRow, draw_ladder, ladder_rows, ladder_table
 from pgf_cli.experiments.layered import Subject, frechet, mamba, mamba2
 from pgf_cli.experiments.plain import AUTOGRAD, CHECKPOINTING, TORCH_FUNC
@@ -29,20 +28,6 @@ TILE = 64
 CHANNELS, STATE = 256, 16
 
 FORWARD_MODE, PARALLEL, PARALLEL_CHECKPOINTED = "forward mode", "parallel scan", "parallel scan, checkpointed"
-
-
-@dataclass(frozen=True)
-class Effortful:
-    """What an effort comes to."""
-
-    lengths: tuple[int, ...]
-    repeats: int
-    seconds: float
-    """That a single run may take unless told otherwise."""
-    exact_up_to: int
-    """Bases up to which float64 is computed."""
-    layered: Sizes
-    """Of the Mamba and the Mamba-2."""
 
 
 EFFORTS: dict[Effort, Effortful] = {

@@ -4,12 +4,14 @@ import numpy as np
 import torch
 
 from pgf_cli.core.bases import BaseCodes
-from pgf_cli.core.models import BaseIds, FrechetConfig, FrechetModel, MambaConfig, MambaLM
+from pgf_cli.core.models import BaseIds, FrechetConfig, FrechetModel, Mamba2Config, Mamba2LM, MambaConfig, MambaLM
 from pgf_cli.experiments.sizes import Sizes
 from pgf_cli.training.initial import initial_weights
 
 BASE_IDS = BaseIds(0, 1, 2, 3, 4)
 VOCABULARY = 8
+HEAD_CHANNELS = 16
+"""Of a Mamba-2."""
 
 
 def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
@@ -26,6 +28,21 @@ def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
     model = MambaLM(config, BASE_IDS, "logprobs").requires_grad_(False)
     model.load_state_dict(initial_weights(config, seed))
     return model
+
+
+def random_mamba2(sizes: Sizes, seed: int) -> Mamba2LM:
+    """Return a float32 model of the same sizes, in heads of 16 channels, with its usual initial weights."""
+    config = Mamba2Config(
+        channels=sizes.channels,
+        layers=sizes.layers,
+        heads=2 * sizes.channels // HEAD_CHANNELS,
+        head_dim=HEAD_CHANNELS,
+        state=sizes.state,
+        vocab=VOCABULARY,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Mamba2LM(config, BASE_IDS, "logprobs").requires_grad_(False)
 
 
 def random_frechet(channels: int, state: int, seed: int) -> FrechetModel:

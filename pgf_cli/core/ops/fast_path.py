@@ -1,5 +1,6 @@
 """Which module computes an operator on a device."""
 
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,8 +13,13 @@ def fast_path(operator: str, tensor: Tensor) -> Any:
 
     That for CUDA devices is imported when it is needed: it needs Triton, which does not exist everywhere.
     """
-    if tensor.device.type == "cpu":
+    return _module(operator, tensor.device.type)
+
+
+@cache
+def _module(operator: str, device: str) -> Any:
+    if device == "cpu":
         return import_module(f"{operator}.cpu")
-    if tensor.device.type == "cuda" and find_spec("triton"):
+    if device == "cuda" and find_spec("triton"):
         return import_module(f"{operator}.cuda")
     return None
