@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
+from pgf_cli.bench.framework.sizes import LENGTH, SPEED, Sizes
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.output import VerboseOption, show
 from pgf_cli.errors import UsageError
-from pgf_cli.experiments.registry import LISTINGS, Listing, listing_of
-from pgf_cli.experiments.sizes import LENGTH, SPEED, Sizes
 
 if TYPE_CHECKING:
-    from pgf_cli.experiments.experiment import Effort, Experiment
-    from pgf_cli.experiments.output import Document
+    from pgf_cli.bench.framework.experiment import Effort, Experiment
+    from pgf_cli.bench.framework.output import Document
 
 bench = typer.Typer(
     name="bench",
@@ -128,7 +128,7 @@ def speed(
     """
 
     def make(_: Listing) -> "Experiment":
-        from pgf_cli.experiments.speed import EXPERIMENT, Wanted, run
+        from pgf_cli.bench.studies.speed.study import EXPERIMENT, Wanted, run
 
         return replace(EXPERIMENT, run=partial(run, wanted=Wanted(Sizes(layers, channels, state), length)))
 
@@ -159,7 +159,7 @@ def length(
     """
 
     def make(_: Listing) -> "Experiment":
-        from pgf_cli.experiments.length import EXPERIMENT, run
+        from pgf_cli.bench.studies.length.study import EXPERIMENT, run
 
         return replace(EXPERIMENT, run=partial(run, sizes=Sizes(layers, channels, state)))
 
@@ -220,11 +220,11 @@ def _measure(
     make: "Callable[[Listing], Experiment] | None" = None,
 ) -> None:
     effort = options.effort
+    from pgf_cli.bench.framework.experiment import Setting
+    from pgf_cli.bench.framework.output import as_json, perform, prepare
+    from pgf_cli.bench.framework.registry import load
     from pgf_cli.cli.progress import progress_for
     from pgf_cli.core.threads import available_threads, set_threads
-    from pgf_cli.experiments.experiment import Setting
-    from pgf_cli.experiments.output import as_json, perform, prepare
-    from pgf_cli.experiments.registry import load
 
     prepare([each.name for each in listings], options.output, force=options.force)
     threads = options.threads or available_threads()
@@ -243,6 +243,6 @@ def _measure(
 
 
 def _print(document: "Document") -> None:
-    from pgf_cli.experiments.page import print_outcome
+    from pgf_cli.bench.framework.page import print_outcome
 
     show(lambda console: print_outcome(document, console))

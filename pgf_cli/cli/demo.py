@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pgf_cli.pulses import SiteComparison
+    from pgf_cli.hits import SiteComparison
 
 FASTA, ANNOTATION, CHECKPOINT = "arabidopsis_heldout.fa", "arabidopsis_heldout.gff3.gz", "mamba_arabidopsis.safetensors"
 UNTRAINED_SEEDS = (0, 1, 2)
@@ -95,7 +95,7 @@ def compare(fasta: Path, annotation: Path, prefix: Path) -> "list[SiteComparison
         prefix: of the main run.
     """
     from pgf_cli.genome import Genome, read_genes
-    from pgf_cli.pulses import DONORS, STARTS, StrandTracks, compare_sites
+    from pgf_cli.hits import DONORS, STARTS, StrandTracks, compare_sites
 
     with Genome.open(fasta) as genome:
         genes = read_genes(annotation, genome.lengths)

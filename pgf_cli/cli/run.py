@@ -14,7 +14,7 @@ from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.settings import AdjointTrack, Format, Mode, Null, RunSettings, Strand
 
 if TYPE_CHECKING:
-    from pgf_cli.pipeline import RunPlan
+    from pgf_cli.runs import RunPlan
 
 FormatName = enum.StrEnum("FormatName", list(get_args(Format)))  # type: ignore[misc]
 AdjointTrackName = enum.StrEnum("AdjointTrackName", list(get_args(AdjointTrack)))  # type: ignore[misc]
@@ -414,8 +414,8 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     """Plan and carry out a run; return the path of its manifest."""
     from pgf_cli.cli.progress import progress_for
     from pgf_cli.genome import Genome
-    from pgf_cli.pipeline import Provenance, plan_run
-    from pgf_cli.pipeline import run as carry_out
+    from pgf_cli.runs import Provenance, plan_run
+    from pgf_cli.runs import run as carry_out
 
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
@@ -455,7 +455,7 @@ def _warn_of_failed_checks(manifest: Path) -> None:
 
 def _describe(settings: RunSettings) -> None:
     from pgf_cli.genome import Genome
-    from pgf_cli.pipeline import plan_run
+    from pgf_cli.runs import plan_run
     from pgf_cli.tracks import check_outputs, readable_bytes
 
     with Genome.open(settings.fasta) as genome:

@@ -7,12 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgf_cli.core.models.protocol import X_COLUMNS
-
 BaseCodes = NDArray[np.uint8]
 """A = 0, C = 1, G = 2, T = 3, N = 4."""
 
 N_CODE = 4
+
+X_COLUMNS = 5
+"""Columns of a model's input x: A, C, G, T and an indicator of N, along which no direction ever points."""
 
 
 class BaseSequence(Protocol):

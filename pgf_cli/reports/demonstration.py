@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from pgf_cli.pulses import SiteComparison, Standing
+from pgf_cli.hits import SiteComparison, Standing
 
 SIGNIFICANT = 0.01
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from pgf_cli.pulses import Hit
+from pgf_cli.hits import Hit
 from pgf_cli.reports.sparkline import sparkline
 from pgf_cli.tracks import TraceRow, read_hits_tsv, read_trace_table, readable_bytes
 from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, Manifest, RecordEntry, read_manifest

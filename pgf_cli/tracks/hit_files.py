@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pgf_cli.errors import PgfError
-from pgf_cli.pulses import Hit
+from pgf_cli.hits import Hit
 from pgf_cli.tracks.tables import NOT_APPLICABLE, read_tsv, write_tsv
 from pgf_cli.tracks.textfile import writing
 

@@ -47,6 +47,8 @@ class ModelEntry:
     alphabet_source: str
     output_layer: str
     note: str | None
+    ignored: list[str]
+    """Tensors of the files that are no part of the model."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,10 @@ class CertificateEntry:
     probe: str
     """Where the probe was taken."""
     probe_bases: int
+    deep_probe: str | None
+    """Where the second probe was taken, deep inside the sequence; None without one."""
+    precision: str | None
+    """In plain words: how many digits this number format holds for this model."""
     checks: list[CheckEntry]
     passed: bool
 

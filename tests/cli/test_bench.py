@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pgf_cli.bench.framework import output
+from pgf_cli.bench.framework.registry import LISTINGS, load
+from pgf_cli.bench.studies.length import study as length
 from pgf_cli.cli import bench
-from pgf_cli.experiments import length, output
-from pgf_cli.experiments.registry import LISTINGS, load
 
 TINY = ("--layers", 1, "--channels", 8, "--state", 2, "--quick", "-p", 1, "-q")
 

@@ -12,7 +12,7 @@ import torch
 from pgf_cli.checkpoints import read_checkpoint, save_checkpoint
 from pgf_cli.cli import demo
 from pgf_cli.genome import Genome, read_genes
-from pgf_cli.pulses import DONORS, SiteComparison, Standing
+from pgf_cli.hits import DONORS, SiteComparison, Standing
 from pgf_cli.reports.demonstration import verdict
 from pgf_cli.training import initial_weights
 

@@ -50,7 +50,7 @@ def test_npz_of_regions_of_several_lengths_or_without_an_adjoint_is_refused(pgf,
 
 
 def test_the_traced_sources_of_a_ghost_are_exact_and_old_enough(run, monkeypatch):
-    monkeypatch.setattr("pgf_cli.pipeline.trace.SOURCES", 10_000)
+    monkeypatch.setattr("pgf_cli.runs.trace.SOURCES", 10_000)
     options = ("--mode", "tangent", "--dtype", "float64", "--ghost-distance", "60")
     printed = run(*options, "--trace", "2", "--tile", "50").stdout
     assert "sources of ghost pulses" in printed

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from pgf_cli.core.ops.compiled_activations import silu_slope, softplus_slope
-from pgf_cli.core.ops.exponential import exp_negative
+from pgf_cli.core.ops._numba.compiled_activations import silu_slope, softplus_slope
+from pgf_cli.core.ops._numba.exponential import exp_negative
 
 
 @njit(error_model="numpy")

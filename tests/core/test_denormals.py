@@ -11,8 +11,8 @@ import torch
 
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.ops import frechet_scan, selective_scan
+from pgf_cli.core.ops._numba.scan_loops import BLOCK
 from pgf_cli.core.ops.linear import PANEL_ROWS, linear
-from pgf_cli.core.ops.scan_loops import BLOCK
 from pgf_cli.core.sweeps import tangent_sweep
 from pgf_cli.core.threads import available_threads, computing, for_each, set_threads
 

@@ -9,7 +9,7 @@ from torch.func import grad, vmap
 from torch.func import jvp as func_jvp
 
 from pgf_cli.core.certificate import relative_error
-from pgf_cli.core.ops.exponential import exp_phi1
+from pgf_cli.core.ops._numba.exponential import exp_phi1
 from pgf_cli.core.ops.frechet_scan import Scan, cpu, reference
 
 

@@ -5,7 +5,7 @@ import torch
 
 from pgf_cli.core.certificate import relative_error
 from pgf_cli.core.ops import frechet_scan, selective_scan
-from pgf_cli.core.ops.scan_loops import SPAN
+from pgf_cli.core.ops._numba.scan_loops import SPAN
 from pgf_cli.core.threads import available_threads, computing, set_threads
 
 operators = pytest.mark.parametrize("operator", [selective_scan, frechet_scan])

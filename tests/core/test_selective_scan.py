@@ -7,7 +7,7 @@ from torch.func import jvp as func_jvp
 from torch.func import vmap
 
 from pgf_cli.core.certificate import relative_error
-from pgf_cli.core.ops.exponential import exp2m1
+from pgf_cli.core.ops._numba.exponential import exp2m1
 from pgf_cli.core.ops.selective_scan import Scan, cpu, reference
 
 

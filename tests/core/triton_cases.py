@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pgf_cli.core.certificate import relative_error
+from pgf_cli.core.ops._triton.math import exp2_parts, exp_phi1, silu_slope, softplus_slope
+from pgf_cli.core.ops._triton.scan import launch
 from pgf_cli.core.ops.causal_conv import cuda as conv_cuda
 from pgf_cli.core.ops.causal_conv import reference as conv_reference
 from pgf_cli.core.ops.frechet_scan import cuda as frechet_cuda
@@ -22,8 +24,6 @@ from pgf_cli.core.ops.rms_norm import cuda as norm_cuda
 from pgf_cli.core.ops.rms_norm import reference as norm_reference
 from pgf_cli.core.ops.selective_scan import cuda as selective_cuda
 from pgf_cli.core.ops.selective_scan import reference as selective_reference
-from pgf_cli.core.ops.triton_math import exp2_parts, exp_phi1, silu_slope, softplus_slope
-from pgf_cli.core.ops.triton_scan import launch
 
 DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 BOUND = {torch.float32: 1e-6, torch.float64: 1e-12}

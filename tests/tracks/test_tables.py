@@ -6,7 +6,7 @@ import bioframe
 import numpy as np
 import pytest
 
-from pgf_cli.pulses import Hit
+from pgf_cli.hits import Hit
 from pgf_cli.tracks import (
     HitsFileError,
     RegionRow,

@@ -13,9 +13,6 @@ from pgf_cli.core.choices import OutputLayer
 # A nest of tuples of tensors whose size does not depend on how much was read.
 State = Any
 
-X_COLUMNS = 5
-"""Columns of a model's input x: A, C, G, T and an indicator of N, along which no direction ever points."""
-
 
 def map_state(change: Callable[[Tensor], Tensor], state: State) -> State:
     """Return the same nest of tuples with every tensor changed."""

@@ -9,9 +9,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from pgf_cli.core.ops._numba.compiled_activations import silu_slope
+from pgf_cli.core.ops._numba.exponential import FASTMATH
 from pgf_cli.core.ops.causal_conv.reference import ConvAdjoint
-from pgf_cli.core.ops.compiled_activations import silu_slope
-from pgf_cli.core.ops.exponential import FASTMATH
 from pgf_cli.core.threads import in_groups
 
 BLOCK = 32

@@ -4,9 +4,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from pgf_cli.core.ops._triton.math import silu_slope
+from pgf_cli.core.ops._triton.rows import load_row, rows
 from pgf_cli.core.ops.causal_conv.reference import ConvAdjoint
-from pgf_cli.core.ops.triton_math import silu_slope
-from pgf_cli.core.ops.triton_rows import load_row, rows
 
 _BLOCK_T, _BLOCK_E, _WARPS = 16, 32, 4
 

@@ -10,10 +10,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from pgf_cli.core.ops.compiled_activations import softplus_slope
-from pgf_cli.core.ops.exponential import FASTMATH, exp_phi1
-from pgf_cli.core.ops.frechet_scan.reference import Scan
-from pgf_cli.core.ops.scan_loops import (
+from pgf_cli.core.ops._numba.compiled_activations import softplus_slope
+from pgf_cli.core.ops._numba.exponential import FASTMATH, exp_phi1
+from pgf_cli.core.ops._numba.scan_loops import (
     BLOCK,
     CHUNK,
     SPAN,
@@ -29,6 +28,7 @@ from pgf_cli.core.ops.scan_loops import (
     run_vjp,
     store_span,
 )
+from pgf_cli.core.ops.frechet_scan.reference import Scan
 from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
 
 

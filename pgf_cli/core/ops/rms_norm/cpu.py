@@ -10,10 +10,10 @@ from numba import njit
 from numba.extending import register_jitable
 from torch import Tensor
 
-from pgf_cli.core.ops.exponential import FASTMATH
-from pgf_cli.core.ops.local_arrays import local_array
-from pgf_cli.core.ops.scan_loops import BLOCK as LANES
-from pgf_cli.core.ops.scan_loops import block_sum
+from pgf_cli.core.ops._numba.exponential import FASTMATH
+from pgf_cli.core.ops._numba.local_arrays import local_array
+from pgf_cli.core.ops._numba.scan_loops import BLOCK as LANES
+from pgf_cli.core.ops._numba.scan_loops import block_sum
 from pgf_cli.core.threads import in_groups
 
 PANEL_ROWS = 16

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from pgf_cli.core.ops.triton_rows import load_row, rows
+from pgf_cli.core.ops._triton.rows import load_row, rows
 
 _TILE = 2048
 """Elements of a program's tile of whole rows."""

@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from pgf_cli.core.ops.compiled_activations import silu_slope, softplus_slope
-from pgf_cli.core.ops.exponential import FASTMATH, LOG2_E, exp2m1
-from pgf_cli.core.ops.scan_loops import (
+from pgf_cli.core.ops._numba.compiled_activations import silu_slope, softplus_slope
+from pgf_cli.core.ops._numba.exponential import FASTMATH, LOG2_E, exp2m1
+from pgf_cli.core.ops._numba.scan_loops import (
     BLOCK,
     CHUNK,
     SPAN,

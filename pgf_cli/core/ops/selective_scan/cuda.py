@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
+from pgf_cli.core.ops._triton.rows import rows
+from pgf_cli.core.ops._triton.scan import launch
+from pgf_cli.core.ops._triton.scan.launch import states
+from pgf_cli.core.ops._triton.scan.tiles import Dots, Inputs
 from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
 from pgf_cli.core.ops.selective_scan.reference import Scan
-from pgf_cli.core.ops.triton_rows import rows
-from pgf_cli.core.ops.triton_scan import launch
-from pgf_cli.core.ops.triton_scan.launch import states
-from pgf_cli.core.ops.triton_scan.tiles import Dots, Inputs
 
 
 def forward(primal: Scan) -> ScanPass:

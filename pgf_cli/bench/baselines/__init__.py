@@ -1,0 +1,1 @@
+"""Other ways to the same derivatives, and ours beside them as contestants."""

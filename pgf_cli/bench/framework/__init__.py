@@ -1,0 +1,1 @@
+"""What every study stands on: subjects, contestants, timing, figures, files."""

@@ -1,0 +1,1 @@
+"""The studies, a room each: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench complexity``: what is measured, and what is said of it."""

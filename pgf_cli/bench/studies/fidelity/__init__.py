@@ -1,0 +1,1 @@
+"""``bench fidelity``: what is measured, and what is said of it."""

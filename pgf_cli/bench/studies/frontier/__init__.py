@@ -1,0 +1,1 @@
+"""``bench frontier``: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench gradients``: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench length``: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench long``: what is measured, and what is said of it."""

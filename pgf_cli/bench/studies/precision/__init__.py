@@ -1,0 +1,1 @@
+"""``bench precision``: what is measured, and what is said of it."""

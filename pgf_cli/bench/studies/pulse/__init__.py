@@ -1,0 +1,1 @@
+"""``bench pulse``: what is measured, and what is said of it."""

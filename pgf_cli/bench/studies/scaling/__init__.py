@@ -1,0 +1,1 @@
+"""``bench scaling``: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench speed``: what is measured, and what is said of it."""

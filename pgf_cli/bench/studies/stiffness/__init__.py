@@ -1,0 +1,1 @@
+"""``bench stiffness``: what is measured, and what is said of it."""

@@ -1,0 +1,1 @@
+"""``bench training``: what is measured, and what is said of it."""

@@ -1,8 +1,0 @@
-"""A run: regions -> sweep -> tracks -> hits -> manifest."""
-
-from pgf_cli.pipeline.plan import RunPlan, plan_run
-from pgf_cli.pipeline.run import Provenance, run
-from pgf_cli.progress import Progress, SilentProgress
-from pgf_cli.settings import RunSettings
-
-__all__ = ["Progress", "Provenance", "RunPlan", "RunSettings", "SilentProgress", "plan_run", "run"]

@@ -1,0 +1,102 @@
+"""transformers' Mamba as an oracle: random weights, real bases with a run of N, and a folder that holds both."""
+
+import contextlib
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pgf_cli.cli.demo import sample_data
+from pgf_cli.genome import Genome
+from pgf_cli.progress import SilentProgress
+from pgf_cli.runs import Provenance, plan_run, run
+from pgf_cli.settings import RunSettings
+
+LETTERS = "ACGTN"
+TOKENS = {"[UNK]": 0, "T": 1, "A": 2, "N": 3, "G": 4, "C": 5}
+N_RUN = slice(100, 145)
+
+
+@contextlib.contextmanager
+def no_casts_to_float32():
+    """transformers computes its norms and scan in float32 whatever the model's dtype; here float32 means float64."""
+    to, as_float = torch.Tensor.to, torch.Tensor.float
+
+    def exact_to(tensor, *arguments, **options):
+        swap = {torch.float32: torch.float64}
+        arguments = [swap.get(a, a) if isinstance(a, torch.dtype) else a for a in arguments]
+        return to(tensor, *arguments, **options)
+
+    torch.Tensor.to, torch.Tensor.float = exact_to, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.Tensor.to, torch.Tensor.float = to, as_float
+
+
+@pytest.fixture(scope="module")
+def oracle_model():
+    from transformers import MambaConfig, MambaForCausalLM
+
+    torch.manual_seed(5)
+    config = MambaConfig(vocab_size=8, hidden_size=24, state_size=8, num_hidden_layers=3, time_step_rank=3)
+    model = MambaForCausalLM(config).eval().requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        # Fresh models are nearly linear with tiny outputs; larger weights make every term of the derivative count.
+        if "proj" in name or "embeddings" in name or "conv1d" in name:
+            parameter.mul_(6.0 if "embeddings" in name else 1.5)
+    return model
+
+
+@pytest.fixture(scope="module")
+def bases():
+    """Real bases of the human mitochondrion around its own N, and a run of N longer than the tile."""
+    text = "".join((sample_data() / "human_MT.fa").read_text().splitlines()[1:])
+    chosen = list(text[3107 - 230 : 3107 + 50])
+    chosen[N_RUN] = "N" * (N_RUN.stop - N_RUN.start)
+    return "".join(chosen)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, oracle_model, bases):
+    folder = tmp_path_factory.mktemp("oracle")
+    oracle_model.save_pretrained(folder / "model")
+    tokenizer = {"model": {"type": "WordLevel", "vocab": TOKENS, "unk_token": "[UNK]"}, "added_tokens": []}
+    (folder / "model" / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "mt.fa").write_text(f">MT\n{bases[:70].lower()}{bases[70:]}\n")
+    return folder
+
+
+@pytest.fixture
+def carry_out(folder, tmp_path):
+    """Run the tangent on that record, a few bases a tile."""
+
+    def carry_out(progress=None, **settings):
+        settings = {"output": f"{tmp_path}/", "mode": "tangent", "tile": 16} | settings
+        chosen = RunSettings(fasta=folder / "mt.fa", model=folder / "model", **settings)
+        with Genome.open(chosen.fasta) as genome:
+            return run(plan_run(chosen, genome), Provenance([], {}), progress or SilentProgress())
+
+    return carry_out
+
+
+@pytest.fixture(scope="module")
+def oracle(oracle_model, bases):
+    """The oracle in float64: its log-probabilities of A, C, G, T as a function of x (L, 5), and what x is."""
+
+    class Oracle:
+        codes = np.array([LETTERS.index(letter) for letter in bases])
+        ids = tuple(TOKENS[letter] for letter in LETTERS)
+        model = copy.deepcopy(oracle_model).double()
+        x = torch.eye(5, dtype=torch.float64)[codes]
+
+        def log_probabilities(self, x):
+            embedded = (x @ self.model.backbone.embeddings.weight[list(self.ids)])[None]
+            logits = self.model(inputs_embeds=embedded, use_cache=False).logits[0]
+            return torch.log_softmax(logits, -1)[:, list(self.ids[:4])]
+
+        exact = staticmethod(no_casts_to_float32)
+
+    return Oracle()
