@@ -39,7 +39,7 @@ def values(tiles):
 @pytest.mark.parametrize("direction", [Contrast(), Pulses([Pulse(120)])])
 def test_a_tangent_goes_on_from_every_edge_to_the_same_bytes(model, codes, ghost_distance, direction):
     options = {"start": 7, "end": LENGTH, "tile": TILE, "ghost_distance": ghost_distance}
-    whole = list(tangent_sweep(model, codes, direction, **options, keep=lambda edge: True))
+    whole = list(tangent_sweep(model, codes, direction, **options))
     for number, tile in enumerate(whole[:-1]):
         rest = tangent_sweep(model, codes, direction, **options, begin=tile.after)
         for got, expected in zip(values(rest), values(whole[number + 1 :]), strict=True):
@@ -64,7 +64,7 @@ def test_an_adjoint_goes_on_from_every_edge_to_the_same_bytes(model, codes, kind
     if kind == "loglik" and model.output == "logprobs":
         objective = LogLikelihood(None, model.dtype, CPU)
     options = {"start": 7, "end": LENGTH, "tile": TILE}
-    whole = list(adjoint_sweep(model, codes, objective, **options, keep=lambda edge: True))
+    whole = list(adjoint_sweep(model, codes, objective, **options))
     assert sum(tile.value for tile in whole) != 0
     for number, tile in enumerate(whole[:-1]):
         if tile.before is None:

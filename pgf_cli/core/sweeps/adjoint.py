@@ -46,7 +46,7 @@ class AdjointTile(NamedTuple):
     value: float
     """The tile's share of the objective, summed in float64."""
     before: AdjointEdge | None
-    """What passes the tile's left edge; None unless asked for."""
+    """What passes the tile's left edge, on the model's device; None where the initial state has still to add to x_bar."""
 
 
 def adjoint_sweep(
@@ -61,7 +61,6 @@ def adjoint_sweep(
     folder: Path | None = None,
     parameters: bool = False,
     begin: AdjointEdge | None = None,
-    keep: Callable[[int], bool] | None = None,
     advance: Callable[[int], None] = lambda bases: None,
 ) -> "AdjointSweep":
     """Return a sweep that yields the gradient of an objective, tile by tile from RIGHT TO LEFT.
@@ -80,8 +79,6 @@ def adjoint_sweep(
         folder: where to keep the snapshots in a nameless file; None keeps them in memory.
         parameters: whether to sum the gradients of the model's parameters, too.
         begin: go on from this edge of the same sweep, leftwards; None begins at ``end``. Sums are of what is left.
-        keep: asked of each tile's first position whether the tile shall carry its left edge; None: never. Not asked
-            where the initial state has still to add to the inputs that it looked ahead to.
         advance: told how many bases were read forwards, tile by tile, beside those of the tiles that are yielded.
 
     Raises:
@@ -90,7 +87,7 @@ def adjoint_sweep(
 
     Source: phi = sum w y, so dphi/dx = J^T w; the recurrence's adjoint h_bar_(t-1) = a_t h_bar_t + (that of y_(t-1)).
     """
-    return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters, begin, keep, advance)
+    return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters, begin, advance)
 
 
 class AdjointSweep:
@@ -117,10 +114,9 @@ class AdjointSweep:
         folder: Path | None,
         parameters: bool,
         begin: AdjointEdge | None,
-        keep: Callable[[int], bool] | None,
         advance: Callable[[int], None],
     ) -> None:
-        self._begin, self._keep, self._told = begin, keep, advance
+        self._begin, self._told = begin, advance
         self._model, self._sequence, self._objective = model, sequence, objective
         self._start, self._end, self._tile, self._folder, self._parameters = start, end, tile, folder, parameters
         self._link = HostLink(model.device)
@@ -220,8 +216,8 @@ class AdjointSweep:
         return finish
 
     def _edge(self, first: int) -> AdjointEdge | None:
-        """The left edge of the tile that was launched last, where it is to be kept."""
-        if self._keep is None or first < self._start + self._model.lookahead or not self._keep(first):
+        """The left edge of the tile that was launched last."""
+        if first < self._start + self._model.lookahead:
             return None
         return AdjointEdge(first, self.state_bar if self._begun else None)
 

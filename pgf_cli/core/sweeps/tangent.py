@@ -38,10 +38,10 @@ class TangentTile(NamedTuple):
     """The model's output, (T, C)."""
     y_dot: Tensor
     """Its derivative along K directions, (K, T, C)."""
-    ghost_dot: Tensor | None = None
+    ghost_dot: Tensor | None
     """The part of ``y_dot`` that goes back to what lies far upstream, (K, T, C); None unless asked for."""
-    after: TangentEdge | None = None
-    """What passes the tile's right edge; None unless asked for."""
+    after: TangentEdge
+    """What passes the tile's right edge, on the model's device."""
 
 
 def tangent_sweep(
@@ -54,7 +54,6 @@ def tangent_sweep(
     tile: int,
     ghost_distance: int | None = None,
     begin: TangentEdge | None = None,
-    keep: Callable[[int], bool] | None = None,
 ) -> Iterator[TangentTile]:
     """Yield the output and its exact derivative along K directions, tile by tile.
 
@@ -76,7 +75,6 @@ def tangent_sweep(
         tile: bases per tile; the last one, and the last of a block, may be shorter.
         ghost_distance: W, at least the model's lookahead; None carries no ghosts.
         begin: go on from this edge of the same sweep; None begins at ``start``.
-        keep: asked of the position after each tile whether the tile shall carry its right edge; None: never.
 
     Source: Phase Gradient Flow by tiled operator-space evolution, arXiv 2512.23068.
     """
@@ -88,7 +86,7 @@ def tangent_sweep(
     else:
         sweep.go_on(begin)
     first = start if begin is None else begin.position
-    yield from sweep.link.finished(_launched(sweep, start, first, end, tile, ghost_distance, keep))
+    yield from sweep.link.finished(_launched(sweep, start, first, end, tile, ghost_distance))
 
 
 def tangent_edge(position: int, start: int, tile: int, ghost_distance: int | None) -> int:
@@ -106,7 +104,6 @@ def _launched(
     end: int,
     tile: int,
     ghost_distance: int | None,
-    keep: Callable[[int], bool] | None,
 ) -> Iterator[Callable[[], TangentTile]]:
     """Launch tile after tile from ``first`` on; yield what waits for each."""
     while first < end:
@@ -118,7 +115,7 @@ def _launched(
                 with sweep.link.computing():
                     sweep.begin_block()
         with sweep.link.computing():
-            arrival = sweep.advance(first, last, kept=keep is not None and keep(last))
+            arrival = sweep.advance(first, last)
         yield arrival
         first = last
 
@@ -158,8 +155,8 @@ class _Sweep:
 
         self.state_dot = map_state(shift, self.state_dot)
 
-    def advance(self, first: int, last: int, *, kept: bool) -> Callable[[], TangentTile]:
-        """Launch one tile; return what waits for it, with its right edge if that is to be kept."""
+    def advance(self, first: int, last: int) -> Callable[[], TangentTile]:
+        """Launch one tile; return what waits for it."""
         if not self.moving and self.direction.begins < last:
             self.moving = True
             count = self.ages * self.direction.count
@@ -171,7 +168,7 @@ class _Sweep:
         by_age = y_dot.view(self.ages, self.direction.count, *y.shape)
         dots = (by_age[0],) if self.ages == 1 else (by_age.sum(0), by_age[OLD])
         arrive = self.link.to_host(y, *dots)
-        after = TangentEdge(last, self.state, self.state_dot) if kept else None
+        after = TangentEdge(last, self.state, self.state_dot)
 
         def finish() -> TangentTile:
             y, y_dot, *ghost = arrive()
