@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot
+from pgf_cli.core.bases import BaseCodes, BaseSequence
 from pgf_cli.core.directions import Direction
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import AdjointTile, TangentTile, adjoint_sweep
-from pgf_cli.genome import LETTERS, Sweep
+from pgf_cli.genome import LETTERS, ReadPass
 from pgf_cli.runs.tracks import Track
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks import GATHERED_BASES
@@ -88,7 +89,7 @@ def relative_gap(one: float, other: float) -> float:
 
 
 def sweep_of(
-    model: StreamingModel, bases: BaseSequence, objective: Objective, sweep: Sweep, tile: int, settings: RunSettings
+    model: StreamingModel, bases: BaseSequence, objective: Objective, sweep: ReadPass, tile: int, settings: RunSettings
 ) -> Any:
     """Return the adjoint sweep that serves ``sweep``."""
     return adjoint_sweep(

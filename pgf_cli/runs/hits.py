@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from pgf_cli.core.bases import N_CODE, BaseSequence
-from pgf_cli.genome import PulseSite, Record, Sweep, decode, mirror
+from pgf_cli.genome import PulseSite, ReadPass, Record, decode, mirror
 from pgf_cli.hits import (
     Hit,
     Peak,
@@ -30,7 +30,7 @@ class ReadRecord(NamedTuple):
 
     record: Record
     bases: BaseSequence
-    sweeps: Sequence[Sweep]
+    sweeps: Sequence[ReadPass]
     reverse: bool
 
     @property
@@ -66,7 +66,7 @@ class ReadRecord(NamedTuple):
         spans = (span for sweep in self.sweeps for span in sweep.spans)
         return next((span.end for span in spans if span.start <= position < span.end), None)
 
-    def sweep_at(self, position: int) -> Sweep:
+    def sweep_at(self, position: int) -> ReadPass:
         """Return the sweep that writes a position."""
         return next(sweep for sweep in self.sweeps if any(s.start <= position < s.end for s in sweep.spans))
 

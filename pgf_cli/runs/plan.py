@@ -18,9 +18,9 @@ from pgf_cli.genome import (
     BaseCounts,
     Genome,
     PulseSite,
+    ReadPass,
     Region,
     Selection,
-    Sweep,
     decode,
     mirror,
     parse_pulse,
@@ -78,7 +78,7 @@ class RunPlan:
     def to_read(self) -> int:
         """Bases that sweeps will report, each pass over them counted: tangent, adjoint, and both of the null."""
         passes = (2 if self.settings.mode == "both" else 1) * (2 if self.settings.null else 1)
-        return passes * sum(sweep.end - sweep.start for sweep in self.selection.sweeps)
+        return passes * sum(sweep.end - sweep.start for sweep in self.selection.passes)
 
     @property
     def to_score(self) -> int:
@@ -228,10 +228,10 @@ def _selection(
         source=str(settings.fasta),
         reverse=settings.strand == "reverse",
     )
-    return selection._replace(sweeps=tuple(_reaching(sweep, targets, settings, genome) for sweep in selection.sweeps))
+    return replace(selection, passes=tuple(_reaching(sweep, targets, settings, genome) for sweep in selection.passes))
 
 
-def _reaching(sweep: Sweep, targets: Sequence[Region], settings: RunSettings, genome: Genome) -> Sweep:
+def _reaching(sweep: ReadPass, targets: Sequence[Region], settings: RunSettings, genome: Genome) -> ReadPass:
     """Let a sweep go on to the last target."""
     if not targets:
         return sweep
@@ -253,7 +253,7 @@ def _check_pulses(sites: tuple[PulseSite, ...], selection: Selection, genome: Ge
     for site in sites:
         length = genome.lengths[site.contig]
         position = length - 1 - site.position if reverse else site.position
-        if not any(sweep.contig == site.contig and sweep.start <= position < sweep.end for sweep in selection.sweeps):
+        if not any(sweep.contig == site.contig and sweep.start <= position < sweep.end for sweep in selection.passes):
             raise PulseError(
                 f"pulse {site} can reach nothing that is written; "
                 "ask for regions downstream of it, or for a wider --context"
@@ -265,7 +265,7 @@ def _check_pulses(sites: tuple[PulseSite, ...], selection: Selection, genome: Ge
             raise PulseError(f"pulse {site}: the base there is {base} already; give another one")
     if sites:
         pulsed = {site.contig for site in sites}
-        for sweep in selection.sweeps:
+        for sweep in selection.passes:
             if sweep.contig not in pulsed:
                 raise PulseError(
                     f"no pulse is on {sweep.contig}, whose response is 0; leave it out, or add a pulse there"
@@ -280,7 +280,7 @@ def _check_letters(
     count: "functools._lru_cache_wrapper[BaseCounts]",
 ) -> None:
     """Read all that will be swept; refuse wrong letters, N without a token, and nothing but N."""
-    for sweep in selection.sweeps:
+    for sweep in selection.passes:
         span = (sweep.start, sweep.end)
         if settings.strand == "reverse":
             span = mirror(*span, genome.lengths[sweep.contig])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgf_cli.genome import BaseCounts, InBlocks, ReverseComplement, Shuffled, Sweep
+from pgf_cli.genome import BaseCounts, InBlocks, ReadPass, ReverseComplement, Shuffled
 from pgf_cli.hits import Hit
 from pgf_cli.progress import Progress
 from pgf_cli.runs.arrays import HypotheticalScores
@@ -37,7 +37,7 @@ class RecordResult(NamedTuple):
 
 def score_record(
     plan: RunPlan,
-    sweeps: Sequence[Sweep],
+    sweeps: Sequence[ReadPass],
     writers: Sequence[TrackWriter],
     arrays: HypotheticalScores | None,
     progress: Progress,

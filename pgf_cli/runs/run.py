@@ -118,7 +118,7 @@ def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list
     progress.begin(plan.to_read)
     try:
         with finishing(writers), _arrays(plan) as arrays:
-            by_record = itertools.groupby(plan.selection.sweeps, key=lambda sweep: sweep.contig)
+            by_record = itertools.groupby(plan.selection.passes, key=lambda sweep: sweep.contig)
             results = [score_record(plan, list(sweeps), writers, arrays, progress) for _, sweeps in by_record]
             if arrays is not None:
                 arrays.write(paths["npz"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgf_cli.core.bases import N_CODE, BaseSequence
 from pgf_cli.core.objectives import Objective
 from pgf_cli.core.sweeps import AdjointTile, Schedule, tangent_sweep
-from pgf_cli.genome import Sweep, mirror
+from pgf_cli.genome import ReadPass, mirror
 from pgf_cli.progress import Progress
 from pgf_cli.runs.attribution import SignedTotal, joined_gradients, sweep_of, track_values
 from pgf_cli.runs.hits import ReadRecord
@@ -36,7 +36,7 @@ class Sweeping:
     tracks: Sequence[Track]
     progress: Progress
 
-    def objective(self, sweep: Sweep) -> Objective | None:
+    def objective(self, sweep: ReadPass) -> Objective | None:
         """Return a sweep's objective; None where there is no adjoint."""
         plan, record = self.plan, self.reading.record
         if plan.objective is None:
@@ -79,7 +79,7 @@ def tangent_tiles(sweeping: Sweeping, add_to_total: Callable[[float], None]) -> 
             add_to_total(total.total)
 
 
-def _reported(sweeping: Sweeping, sweep: Sweep, tiles: Iterable[AdjointTile]) -> Iterator[AdjointTile]:
+def _reported(sweeping: Sweeping, sweep: ReadPass, tiles: Iterable[AdjointTile]) -> Iterator[AdjointTile]:
     for tile in tiles:
         yield tile
         pieces = _written(sweep, tile.start, len(tile.bases))
@@ -147,7 +147,7 @@ def replayed_forward(sweeping: Sweeping, spool: TrackSpool, names: Sequence[str]
                 yield ScoredTile(record.name, at, record[at:stop], values)
 
 
-def _written(sweep: Sweep, start: int, count: int) -> list[slice]:
+def _written(sweep: ReadPass, start: int, count: int) -> list[slice]:
     """The parts of a tile that are written."""
     # There can be as many spans as a chromosome has exons, and this is asked for each tile.
     first = bisect_right(sweep.spans, start, key=lambda span: span.end)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import tangent_sweep
 from pgf_cli.genome import decode
 from pgf_cli.hits import Hit

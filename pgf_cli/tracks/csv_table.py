@@ -5,11 +5,12 @@ from pathlib import Path
 
 import polars as pl
 
+from pgf_cli.core.bases import LETTERS
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.textfile import TextFile, repeated
 from pgf_cli.tracks.tile import ScoredTile
 
-_LETTERS = pl.Series(["A", "C", "G", "T"], dtype=pl.Enum(["A", "C", "G", "T"]))
+_LETTERS = pl.Series(list(LETTERS[:4]), dtype=pl.Enum(list(LETTERS[:4])))
 
 
 class CsvWriter:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence, one_hot_rows
+from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence
 from pgf_cli.core.models.protocol import InitialAdjoint, State, StreamingModel, TileAdjoint, map_state
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
 from pgf_cli.core.sweeps.graphs import replayed_jvp, replayed_vjp
 from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back

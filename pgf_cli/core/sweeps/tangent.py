@@ -6,9 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot_rows
+from pgf_cli.core.bases import BaseCodes, BaseSequence
 from pgf_cli.core.directions import Direction
 from pgf_cli.core.models.protocol import State, StreamingModel, map_state
+from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
 from pgf_cli.core.sweeps.graphs import replayed_jvp
 from pgf_cli.core.sweeps.snapshots import leaves
