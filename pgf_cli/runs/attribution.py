@@ -13,13 +13,13 @@ from pgf_cli.core.directions import Direction
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import Objective
 from pgf_cli.core.sweeps import AdjointTile, TangentTile, adjoint_sweep
-from pgf_cli.genome import LETTERS, Sweep
+from pgf_cli.genome import Sweep
 from pgf_cli.runs.tracks import Track
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import GATHERED_BASES
 from pgf_cli.tracks.manifest import AdjointEntry, ScheduleEntry
+from pgf_cli.tracks.rechunk import CHUNK_BASES
+from pgf_cli.tracks.tile import HYPOTHETICAL
 
-BASES = LETTERS[:4]
 MEGABYTE = 10**6
 
 
@@ -41,7 +41,7 @@ def joined_gradients(tiles: Iterable[AdjointTile]) -> Iterator[Gradient]:
     for tile in tiles:
         waiting.append(Gradient(tile.start, tile.bases, tile.x_bar))
         count += len(tile.bases)
-        if count >= GATHERED_BASES:
+        if count >= CHUNK_BASES:
             yield _joined(waiting[::-1])
             waiting, count = [], 0
     if waiting:
@@ -130,7 +130,7 @@ def track_values(
             values[track.name] = _strongest(gradient - reference)
         else:
             values[track.name] = reference[:, 0]
-    return values | {hypothetical(column): gradient[:, column] for column in range(4) if scores}
+    return values | {HYPOTHETICAL[column]: gradient[:, column] for column in range(4) if scores}
 
 
 def _strongest(changes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -138,11 +138,6 @@ def _strongest(changes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     chosen = np.take_along_axis(changes, np.abs(changes).argmax(1)[:, None], axis=1)
     values: NDArray[np.floating[Any]] = chosen[:, 0]
     return values
-
-
-def hypothetical(column: int) -> str:
-    """Return the spool's name of a column of the hypothetical scores."""
-    return f"hypothetical {BASES[column]}"
 
 
 def adjoint_entry(value: float, tangent: float | None, adjoint: float, schedules: Sequence[Any]) -> AdjointEntry:

@@ -4,45 +4,23 @@ import hashlib
 import itertools
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate, certify
 from pgf_cli.core.threads import available_threads, set_threads
-from pgf_cli.hits import Hit
 from pgf_cli.progress import Progress
-from pgf_cli.runs.arrays import HALF_LARGEST, HALF_SMALLEST, HypotheticalScores, array_regions
 from pgf_cli.runs.attribution import relative_gap
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.record import RecordResult, score_record
 from pgf_cli.runs.tracks import Track, direction_text, track_entry
-from pgf_cli.tracks import (
-    BackgroundWriter,
-    BedGraphWriter,
-    BigWigWriter,
-    CsvWriter,
-    RegionRow,
-    ScoredTile,
-    StagedFiles,
-    TabixIndex,
-    TrackLine,
-    TrackWriter,
-    check_outputs,
-    finishing,
-    needs_csi,
-    readable_bytes,
-    write_chrom_sizes,
-    write_hits_bed,
-    write_hits_tsv,
-    write_regions_table,
-    write_trace_table,
-)
+from pgf_cli.tracks.background import BackgroundWriter
+from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
+from pgf_cli.tracks.estimates import readable_bytes
+from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import (
     SCHEMA,
     CertificateEntry,
@@ -54,6 +32,11 @@ from pgf_cli.tracks.manifest import (
     TrackEntry,
     manifest_text,
 )
+from pgf_cli.tracks.outputs import open_formats
+from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
+from pgf_cli.tracks.staging import StagedFiles, check_outputs
+from pgf_cli.tracks.tile import finishing
+from pgf_cli.tracks.trace_table import trace_table
 
 
 @dataclass(frozen=True)
@@ -83,10 +66,11 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     with StagedFiles(force=settings.force) as staged:
         paths = {what: staged.add(path) for what, path in outputs.items()}
         results = _score(plan, paths, progress)
-        hits = [hit for result in results for hit in result.hits]
-        _write_tables(plan, paths, hits)
+        _write_tables(plan, paths, results, progress)
         if "trace" in paths:
-            write_trace_table(paths["trace"], [row for result in results for row in result.sources])
+            with trace_table(paths["trace"]) as table:
+                for result in results:
+                    table.write(result.sources)
         manifest = Manifest(
             schema=SCHEMA,
             version=__version__,
@@ -114,85 +98,30 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
 
 
 def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list[RecordResult]:
-    writers = [BackgroundWriter(_writers(plan, paths))]
+    writers = [BackgroundWriter(open_formats(plan.formats, plan.request, paths))]
     progress.begin(plan.to_read)
     try:
-        with finishing(writers), _arrays(plan) as arrays:
+        with finishing(writers):
             by_record = itertools.groupby(plan.selection.sweeps, key=lambda sweep: sweep.contig)
-            results = [score_record(plan, list(sweeps), writers, arrays, progress) for _, sweeps in by_record]
-            if arrays is not None:
-                arrays.write(paths["npz"])
-                arrays.write_one_hot(paths["npz one-hot"], plan.genome)
+            results = [score_record(plan, list(sweeps), writers, progress) for _, sweeps in by_record]
     finally:
         progress.end()
-    if arrays is not None and not HALF_SMALLEST <= arrays.largest <= HALF_LARGEST:
-        progress.message(
-            f"warning: the largest hypothetical score is {arrays.largest:.3g}; motif tools store float16, "
-            "which cannot hold it: scale the scores first"
-        )
+    for warning in writers[0].warnings():
+        progress.message(f"warning: {warning}")
     return results
 
 
-def _arrays(plan: RunPlan) -> AbstractContextManager[HypotheticalScores | None]:
-    if "npz" not in plan.settings.formats:
-        return nullcontext()
-    folder, dtype = plan.settings.prefix.parent, np.dtype(plan.settings.track_dtype)
-    return HypotheticalScores(folder, array_regions(plan.selection), dtype)
-
-
-def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
-    writers: list[TrackWriter] = []
-    if "csv" in plan.settings.formats:
-        writers.append(CsvWriter(paths["csv"], [track.name for track in plan.tracks], bgzip=plan.settings.bgzip))
-    for track in plan.tracks:
-        for track_format in plan.settings.formats:
-            if track_format == "bedgraph":
-                path, line = paths[f"bedgraph {track.name}"], _track_line(plan, track)
-                index = _index(plan, track, paths)
-                writers.append(OfRecord(track.contig, BedGraphWriter(path, track.name, line, index)))
-            elif track_format == "bigwig":
-                sizes = list(plan.genome.lengths.items())
-                path = paths[f"bigwig {track.name}"]
-                writers.append(OfRecord(track.contig, BigWigWriter(path, track.name, sizes)))
-    return writers
-
-
-def _index(plan: RunPlan, track: Track, paths: Mapping[str, Path]) -> TabixIndex | None:
-    if not plan.settings.bgzip:
-        return None
-    return TabixIndex(paths[f"index {track.name}"], needs_csi(plan.genome.lengths.values()))
-
-
-def _track_line(plan: RunPlan, track: Track) -> TrackLine | None:
-    if not plan.settings.track_line:
-        return None
-    entry = _track_entry(plan, track)
-    return TrackLine(f"{plan.settings.prefix.name} {track.name}", f"{entry.quantity}; {entry.unit}")
-
-
-class OfRecord:
-    """Passes on the tiles of one record only, or of all."""
-
-    def __init__(self, contig: str | None, writer: TrackWriter) -> None:
-        self._contig, self._writer = contig, writer
-
-    def write(self, tile: ScoredTile) -> None:
-        """Add a tile if it is of the record."""
-        if self._contig in (None, tile.contig):
-            self._writer.write(tile)
-
-    def close(self) -> None:
-        """Complete the file."""
-        self._writer.close()
-
-    def discard(self) -> None:
-        """Let go of the file."""
-        self._writer.discard()
-
-
-def _write_tables(plan: RunPlan, paths: Mapping[str, Path], hits: Sequence[Hit]) -> None:
-    write_hits_bed(paths["hits_bed"], hits, plan.genome.names)
-    write_hits_tsv(paths["hits_tsv"], hits)
+def _write_tables(
+    plan: RunPlan, paths: Mapping[str, Path], results: Sequence[RecordResult], progress: Progress
+) -> None:
+    bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
+    for result in results:
+        bed.write(result.hits)
+        tsv.write(result.hits)
+    bed.close()
+    tsv.close()
+    for warning in bed.warnings():
+        progress.message(f"warning: {warning}")
     write_chrom_sizes(paths["chrom_sizes"], plan.genome.lengths.items())
     rows = [
         RegionRow(

@@ -17,7 +17,8 @@ from pgf_cli.runs.attribution import SignedTotal, joined_gradients, sweep_of, tr
 from pgf_cli.runs.hits import ReadRecord
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.tracks import RecordDirection, Track
-from pgf_cli.tracks import NonFiniteScoreError, ScoredTile, TrackSpool
+from pgf_cli.tracks.spool import TrackSpool
+from pgf_cli.tracks.tile import HYPOTHETICAL, NonFiniteScoreError, ScoredTile
 
 REPLAY_BASES = 1 << 16
 
@@ -112,7 +113,7 @@ def spool_adjoint(sweeping: Sweeping, spool: TrackSpool) -> AdjointResult:
             start, bases, x_bar = gradient
             pieces = _written(sweep, start, len(bases))
             if pieces:
-                correct, scores = settings.gradient_correction, "npz" in settings.formats
+                correct, scores = settings.gradient_correction, plan.hypothetical
                 values = track_values(tracks, x_bar, bases, correct=correct, scores=scores)
                 for scored in _cut(sweeping.reading, start, bases, values, pieces):
                     spool.write(scored.start, scored.values)
@@ -143,8 +144,13 @@ def replayed_forward(sweeping: Sweeping, spool: TrackSpool, names: Sequence[str]
             for at in range(start, end, REPLAY_BASES):
                 stop = min(end, at + REPLAY_BASES)
                 there = mirror(at, stop, len(record))
-                values = {name: spool.read(name, *there)[::-1].copy() for name in names}
+                values = {name: spool.read(_read_as(name), *there)[::-1].copy() for name in names}
                 yield ScoredTile(record.name, at, record[at:stop], values)
+
+
+def _read_as(name: str) -> str:
+    """The spool's name of a track: on the other strand a base is its complement."""
+    return HYPOTHETICAL[3 - HYPOTHETICAL.index(name)] if name in HYPOTHETICAL else name
 
 
 def _written(sweep: Sweep, start: int, count: int) -> list[slice]:
