@@ -456,7 +456,8 @@ def _warn_of_failed_checks(manifest: Path) -> None:
 def _describe(settings: RunSettings) -> None:
     from pgf_cli.genome import Genome
     from pgf_cli.runs import plan_run
-    from pgf_cli.tracks import check_outputs, readable_bytes
+    from pgf_cli.tracks.estimates import readable_bytes
+    from pgf_cli.tracks.staging import check_outputs
 
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)

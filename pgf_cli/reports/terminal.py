@@ -12,8 +12,10 @@ from rich.table import Table
 
 from pgf_cli.hits import Hit
 from pgf_cli.reports.sparkline import sparkline
-from pgf_cli.tracks import TraceRow, read_hits_tsv, read_trace_table, readable_bytes
+from pgf_cli.tracks.estimates import readable_bytes
+from pgf_cli.tracks.hit_files import read_hits_tsv
 from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, Manifest, RecordEntry, read_manifest
+from pgf_cli.tracks.trace_table import TraceRow, read_trace_table
 
 RECORDS_IN_FULL = 20
 HITS_SHOWN = 10

@@ -19,8 +19,8 @@ from pgf_cli.hits import (
 )
 from pgf_cli.runs.tracks import RecordDirection, Track
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import TrackSpool
 from pgf_cli.tracks.manifest import GhostEntry
+from pgf_cli.tracks.spool import TrackSpool
 
 HIT_CONTEXT = 10
 

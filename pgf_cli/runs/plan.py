@@ -1,11 +1,12 @@
 """What a run will do, found out before it computes: everything that can be refused is refused here."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pgf_cli.checkpoints import AlphabetError, Checkpoint, read_checkpoint
@@ -28,12 +29,14 @@ from pgf_cli.genome import (
     read_pulses,
     select,
 )
-from pgf_cli.runs.arrays import array_regions
 from pgf_cli.runs.objective import ObjectivePlan, output_layer_of, plan_objective
-from pgf_cli.runs.tracks import Track, planned_tracks
+from pgf_cli.runs.tracks import Track, planned_tracks, track_entry
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import Span, check_bigwig, check_tabix, estimated_bytes, needs_csi
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
+from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.outputs import check_open_files, output_files
+from pgf_cli.tracks.registry import output_format
+from pgf_cli.tracks.request import OutputRequest, TrackSpec
 
 PROBE_CHUNK = 1 << 16
 
@@ -65,9 +68,16 @@ class RunPlan:
     objective: ObjectivePlan | None
     """None where there is no adjoint."""
     tracks: tuple[Track, ...]
+    formats: tuple[OutputFormat, ...]
+    request: OutputRequest
     outputs: dict[str, Path]
-    """What each output file is, to its final path; a track file is "FORMAT TRACK"."""
+    """What each output file is, to its final path; those of a format by its own keys."""
     estimated_bytes: int
+
+    @property
+    def hypothetical(self) -> bool:
+        """Whether a format wants the hypothetical scores."""
+        return any(output_format.needs_hypothetical for output_format in self.formats)
 
     @property
     def reverse(self) -> bool:
@@ -94,10 +104,6 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     Raises:
         PgfError: whatever the user has to mend.
     """
-    if "bigwig" in settings.formats:
-        check_bigwig(list(genome.lengths.items()))
-    if settings.bgzip and "bedgraph" in settings.formats:
-        check_tabix()
     sites = _pulse_sites(settings, genome)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = _selection(settings, genome, sites, targets)
@@ -111,11 +117,31 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
             f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
             "initial state reads; use 0, or that many or more"
         )
+    tracks = planned_tracks(settings, sites)
+    objective = plan_objective(settings, model, checkpoint.alphabet, targets)
+    said = objective.text(model.output) if objective else None
+    entries = [track_entry(track, settings, sites, model.output, said) for track in tracks]
+    request = OutputRequest(
+        name=settings.prefix.name,
+        tracks=tuple(
+            TrackSpec(track.name, track.contig, f"{entry.quantity}; {entry.unit}")
+            for track, entry in zip(tracks, entries, strict=True)
+        ),
+        lengths=genome.lengths,
+        spans=selection.spans,
+        regions=tuple(row.region for row in selection.requested if row.kept),
+        dtype=np.dtype(settings.track_dtype),
+        bgzip=settings.bgzip,
+        track_line=settings.track_line,
+        adjoint=settings.mode != "tangent",
+    )
+    formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
+    for each in formats:
+        each.check(request)
+    files = output_files(formats, request)
+    check_open_files(len(files))
     count = functools.cache(lambda region: genome.record(region.contig).counts(region.start, region.end))
     _check_letters(settings, selection, genome, model, count)
-    tracks = planned_tracks(settings, sites)
-    if settings.separate and "csv" in settings.formats and len({site.contig for site in sites}) > 1:
-        raise UsageError("--separate writes a CSV of one record only; choose pulses on one record, or another format")
     return RunPlan(
         settings,
         genome,
@@ -126,10 +152,12 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         tile,
         take_probe(_written_chunks(genome, selection)),
         sites,
-        plan_objective(settings, model, checkpoint.alphabet, targets),
+        objective,
         tracks,
-        output_paths(settings, tracks, needs_csi(genome.lengths.values())),
-        _estimate(settings, selection, tracks, model.dtype.itemsize),
+        formats,
+        request,
+        output_paths(settings, files),
+        sum(each.estimated_bytes(request) for each in formats),
     )
 
 
@@ -155,26 +183,8 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(kind, int(index or 0))
 
 
-def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) -> dict[str, Path]:
-    """Return every file that a run writes, by what it is; ``csi``: index what is compressed as CSI, not as TBI."""
-    prefix, compressed = settings.prefix, ".gz" if settings.bgzip else ""
-
-    def named(suffix: str) -> Path:
-        return prefix.with_name(prefix.name + suffix)
-
-    outputs = {}
-    for track_format in settings.formats:
-        if track_format == "csv":
-            outputs["csv"] = named(f".csv{compressed}")
-            continue
-        if track_format == "npz":
-            outputs |= {"npz": named(".hypothetical.npz"), "npz one-hot": named(".onehot.npz")}
-            continue
-        suffix = {"bedgraph": f"bedgraph{compressed}", "bigwig": "bw"}[track_format]
-        outputs |= {f"{track_format} {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
-        if track_format == "bedgraph" and compressed:
-            suffix += ".csi" if csi else ".tbi"
-            outputs |= {f"index {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
+def output_paths(settings: RunSettings, files: Mapping[str, str]) -> dict[str, Path]:
+    """Return every file that a run writes, by what it is, given those of its formats."""
     tables = {
         "hits_bed": ".hits.bed",
         "hits_tsv": ".hits.tsv",
@@ -183,7 +193,8 @@ def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) ->
         "chrom_sizes": ".chrom.sizes",
         "manifest": MANIFEST_SUFFIX,
     }
-    return outputs | {what: named(suffix) for what, suffix in tables.items()}
+    prefix = settings.prefix
+    return {what: prefix.with_name(prefix.name + suffix) for what, suffix in {**files, **tables}.items()}
 
 
 def _tangents(settings: RunSettings, sites: Sequence[PulseSite]) -> int:
@@ -292,17 +303,3 @@ def _check_letters(
             )
     if not any(count(span).scored for span in selection.spans):
         raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
-
-
-def _estimate(settings: RunSettings, selection: Selection, tracks: tuple[Track, ...], itemsize: int) -> int:
-    """Bytes of the tracks that will be written."""
-    total = 0
-    for contig in {span.contig for span in selection.spans}:
-        spans = [Span(*span) for span in selection.spans if span.contig == contig]
-        here = sum(track.contig in (None, contig) for track in tracks)
-        for track_format in settings.formats:
-            if track_format != "npz":
-                total += estimated_bytes(track_format, spans, here, itemsize, bgzip=settings.bgzip)
-    if "npz" in settings.formats:
-        total += sum(2 * 4 * itemsize * (region.end - region.start) for region in array_regions(selection))
-    return total

@@ -15,16 +15,18 @@ import numpy as np
 from pgf_cli.genome import BaseCounts, InBlocks, ReadPass, ReverseComplement, Shuffled
 from pgf_cli.hits import Hit
 from pgf_cli.progress import Progress
-from pgf_cli.runs.arrays import HypotheticalScores
-from pgf_cli.runs.attribution import adjoint_entry, hypothetical
+from pgf_cli.runs.attribution import adjoint_entry
 from pgf_cli.runs.hits import HitCaller, ReadRecord
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.scores import TrackScores
 from pgf_cli.runs.sweeping import AdjointResult, Sweeping, replayed, replayed_forward, spool_adjoint, tangent_tiles
 from pgf_cli.runs.trace import trace_ghosts
 from pgf_cli.runs.tracks import record_direction
-from pgf_cli.tracks import ScoredTile, TraceRow, TrackSpool, TrackWriter, gathered
 from pgf_cli.tracks.manifest import AdjointEntry, GhostEntry, RecordEntry, TrackSummary
+from pgf_cli.tracks.rechunk import rechunk
+from pgf_cli.tracks.spool import TrackSpool
+from pgf_cli.tracks.tile import HYPOTHETICAL, ScoredTile, TrackWriter
+from pgf_cli.tracks.trace_table import TraceRow
 
 
 class RecordResult(NamedTuple):
@@ -39,7 +41,6 @@ def score_record(
     plan: RunPlan,
     sweeps: Sequence[ReadPass],
     writers: Sequence[TrackWriter],
-    arrays: HypotheticalScores | None,
     progress: Progress,
 ) -> RecordResult:
     """Sweep one record and write its tracks.
@@ -48,7 +49,6 @@ def score_record(
         plan: the run.
         sweeps: all of the record's sweeps, in the order of reading.
         writers: take the tracks.
-        arrays: takes the hypothetical scores.
         progress: hears of every tile.
     """
     record = plan.genome.record(sweeps[0].contig)
@@ -63,8 +63,6 @@ def score_record(
         seconds = time.perf_counter() - began
         null = _null_peaks(sweeping) if plan.settings.null else {}
         caller = HitCaller(reading, direction, tracks, spool, plan.settings)
-        if arrays is not None:
-            arrays.take(reading, spool)
         hits: list[Hit] = []
         ghosts: dict[str, GhostEntry] = {}
         for track in tracks:
@@ -87,8 +85,8 @@ def peak_memory() -> int:
 def _spool(sweeping: Sweeping) -> TrackSpool:
     settings, reading = sweeping.plan.settings, sweeping.reading
     names = [track.name for track in sweeping.tracks]
-    if "npz" in settings.formats:
-        names += [hypothetical(column) for column in range(4)]
+    if sweeping.plan.hypothetical:
+        names += HYPOTHETICAL
     return TrackSpool(settings.prefix.parent, names, np.dtype(settings.track_dtype), reading.start, reading.end)
 
 
@@ -101,7 +99,7 @@ def _sweep(
     scores = _new_scores(sweeping)
     totals: list[float] = []
     if plan.settings.mode != "adjoint":
-        for tile in gathered(tangent_tiles(sweeping, totals.append)):
+        for tile in rechunk(tangent_tiles(sweeping, totals.append)):
             spool.write(tile.start, tile.values)
             if at_once:
                 _write(writers, [tile])
@@ -112,7 +110,7 @@ def _sweep(
         _add(scores, replayed(sweeping, spool, [track.name for track in sweeping.tracks if not track.is_tangent]))
         adjoint = _adjoint_entry(result, totals)
     if not at_once:
-        _write(writers, replayed_forward(sweeping, spool, list(scores)))
+        _write(writers, replayed_forward(sweeping, spool, [*scores, *(HYPOTHETICAL if plan.hypothetical else ())]))
     return scores, adjoint
 
 

@@ -13,7 +13,7 @@ from pgf_cli.genome import decode
 from pgf_cli.hits import Hit
 from pgf_cli.runs.attribution import sweep_of
 from pgf_cli.runs.sweeping import Sweeping
-from pgf_cli.tracks import TraceRow
+from pgf_cli.tracks.trace_table import TraceRow
 
 SOURCES = 10
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from pgf_cli.errors import PgfError
+from pgf_cli.tracks.disk import WriteError, translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
-from pgf_cli.tracks.textfile import WriteError, writing
 
 
 class OutputFolderError(PgfError, OSError):
@@ -89,7 +89,7 @@ class StagedFiles:
             WriteError: the file cannot be created.
         """
         _check_free(final, force=self._force)
-        with writing(final):
+        with translate_os_errors(final):
             self._staged[final] = _reserve(final)
         return self._staged[final]
 
@@ -110,7 +110,7 @@ class StagedFiles:
     def _commit(self) -> None:
         for final, temporary in self._staged.items():
             _check_free(final, force=self._force)
-            with writing(final), temporary.open("r+b") as file:
+            with translate_os_errors(final), temporary.open("r+b") as file:
                 os.fsync(file.fileno())
         placed: list[Path] = []
         try:

@@ -13,7 +13,7 @@ from pgf_cli.core.models import MambaLM
 from pgf_cli.core.threads import available_threads, computing, set_threads
 from pgf_cli.genome import Genome, Region
 from pgf_cli.progress import Progress
-from pgf_cli.tracks import check_outputs
+from pgf_cli.tracks.staging import check_outputs
 from pgf_cli.training.errors import DivergedError, ResumeError
 from pgf_cli.training.evaluation import Score, score_sequence
 from pgf_cli.training.gradients import TILE, set_gradients

@@ -6,10 +6,10 @@ import numpy as np
 
 from pgf_cli.tracks.tile import ScoredTile
 
-GATHERED_BASES = 16_384
+CHUNK_BASES = 16_384
 
 
-def gathered(tiles: Iterable[ScoredTile]) -> Iterator[ScoredTile]:
+def rechunk(tiles: Iterable[ScoredTile]) -> Iterator[ScoredTile]:
     """Join neighbours, which come from left to right, to tiles of some 16,000 bases.
 
     A gap and a new record end a tile; what comes out holds the same bases in the same order.
@@ -17,7 +17,7 @@ def gathered(tiles: Iterable[ScoredTile]) -> Iterator[ScoredTile]:
     waiting: list[ScoredTile] = []
     count = 0
     for tile in tiles:
-        if waiting and (count >= GATHERED_BASES or not _follows(waiting[-1], tile)):
+        if waiting and (count >= CHUNK_BASES or not _follows(waiting[-1], tile)):
             yield _joined(waiting)
             waiting, count = [], 0
         waiting.append(tile)
