@@ -1,5 +1,6 @@
 """Computing a group's parts: go on from what is there, save at every segment's edge and every minute."""
 
+import sys
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -56,6 +57,10 @@ class GroupParts:
     def part_at(self, position: int) -> Part:
         """Return the part that holds a position."""
         return self.parts[bisect_right(self.bounds[1:-1], position)]
+
+    def end_of_part(self, position: int) -> int:
+        """Return where the part that holds a position ends."""
+        return self.bounds[bisect_right(self.bounds[1:-1], position) + 1] if self.bounds else sys.maxsize
 
     def go_on(self) -> tuple[int, Reached, dict[str, Tensor]]:
         """Return which part in order comes next, how far the sweep is and its tensors there."""

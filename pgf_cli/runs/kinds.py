@@ -10,11 +10,12 @@ from torch import Tensor
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, tangent_edge
 from pgf_cli.genome.passes import ReadPass
-from pgf_cli.runs.attribution import hypothetical_names, track_values
+from pgf_cli.runs.attribution import track_values
 from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.edges import adjoint_edge_of, adjoint_tensors, tangent_edge_of, tangent_tensors
 from pgf_cli.runs.parts import Sums
 from pgf_cli.runs.plan import RunPlan
+from pgf_cli.tracks.tile import HYPOTHETICAL
 from pgf_cli.sweeps import SignedTotal, gradients, responses
 
 Values = dict[str, NDArray[np.floating[Any]]]
@@ -133,7 +134,7 @@ class Adjoint:
     def columns(self, context: RecordContext) -> list[str]:
         """Names of the adjoint's tracks, and of the hypothetical scores where they are asked for."""
         tracks = [track.name for track in context.tracks if not track.is_tangent]
-        return tracks + (hypothetical_names() if self._hypothetical(context.plan) else [])
+        return tracks + (list(HYPOTHETICAL) if self._hypothetical(context.plan) else [])
 
     def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
         """Return the next edge between tiles."""

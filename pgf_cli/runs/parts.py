@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pgf_cli.runs.durable import allocate, read_at, sync_file, sync_folder, write_at
+from pgf_cli.atomic import write_atomically
+from pgf_cli.tracks.durable import allocate
 from pgf_cli.runs.groups import Layout
-from pgf_cli.tracks.textfile import translate_os_errors
+from pgf_cli.tracks.disk import read_at, translate_os_errors, write_at
 
 Sums = dict[str, float]
 """Of a pass, by name, each summed in float64."""
@@ -122,12 +123,8 @@ class Part:
         )
         with translate_os_errors(self._values):
             os.fsync(self._handle())
-        new = self._state.with_suffix(".new")
         with translate_os_errors(self._state):
-            new.write_bytes(content)
-            sync_file(new)
-            new.replace(self._state)
-            sync_folder(self._folder)
+            write_atomically(self._state, lambda file: file.write(content))
 
     def close(self) -> None:
         """Let go of the file."""

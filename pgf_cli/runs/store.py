@@ -10,7 +10,7 @@ import numpy as np
 
 from pgf_cli.atomic import write_atomically
 from pgf_cli.errors import PgfError
-from pgf_cli.runs.folder import RunFolder
+from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.runs.groups import Layout
 from pgf_cli.runs.parts import Part
 
