@@ -15,8 +15,9 @@ from pathlib import Path
 from pgf_cli.atomic import sync_folder, write_atomically
 from pgf_cli.errors import PgfError
 from pgf_cli.interrupts import held
-from pgf_cli.tracks.durable import sync_file
 from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.durable import sync_file
+from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.tracks.manifest import ManifestError, read_manifest
 from pgf_cli.tracks.staging import check_free
 
@@ -35,6 +36,8 @@ class Journal:
     """Name in the run's folder and name beside it, the manifest's last."""
     obsolete: list[str]
     """Names beside the folder of an earlier run's files that this run does not write."""
+    spent: list[str]
+    """Names in the folder of what is of no use once the files are in place."""
 
 
 class OutputSet:
@@ -45,7 +48,7 @@ class OutputSet:
         force: whether existing files may be replaced.
     """
 
-    def __init__(self, folder: Path, *, force: bool) -> None:
+    def __init__(self, folder: RunFolder, *, force: bool) -> None:
         self._folder, self._force = folder, force
         self._staged: dict[Path, Path] = {}
 
@@ -57,18 +60,24 @@ class OutputSet:
         """
         check_free(final, force=self._force)
         # Numbered: nothing in the folder is named like a finished output.
-        self._staged[final] = self._folder / f"output-{len(self._staged):06d}.partial"
+        self._staged[final] = self._folder.path / f"output-{len(self._staged):06d}.partial"
         self._staged[final].unlink(missing_ok=True)
         return self._staged[final]
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove what was written, unless it is about to be put in place."""
+        if (self._folder.path / JOURNAL).exists():
+            return
         for staged in self._staged.values():
             with contextlib.suppress(OSError):
                 staged.unlink(missing_ok=True)
 
-    def commit(self, manifest: Path) -> None:
-        """Put all files in place, the manifest last; signals wait until it is done.
+    def commit(self, manifest: Path, spent: Iterable[str] = ()) -> None:
+        """Put all files in place, the manifest last; signals wait until it is done. Then the folder is of no more use.
+
+        Args:
+            manifest: the manifest's final path.
+            spent: names in the folder of what must not outlive the commit.
 
         Raises:
             OutputExistsError: a file appeared meanwhile and may not be replaced; nothing was changed.
@@ -81,32 +90,41 @@ class OutputSet:
         journal = Journal(
             [(self._staged[final].name, final.name) for final in finals],
             sorted(_outputs_of_earlier_run(manifest) - {final.name for final in finals}),
+            list(spent),
         )
         text = json.dumps(asdict(journal), indent=2) + "\n"
         with held():
-            with translate_os_errors(self._folder / JOURNAL):
-                sync_folder(self._folder)
-                write_atomically(self._folder / JOURNAL, lambda file: file.write(text.encode()))
-            _follow(self._folder, journal)
+            with translate_os_errors(self._folder.path / JOURNAL):
+                sync_folder(self._folder.path)
+                write_atomically(self._folder.path / JOURNAL, lambda file: file.write(text.encode()))
+            # From here on the folder holds what must not be lost: it stays whatever happens.
+            self._folder.kept = True
+            _follow(self._folder.path, journal)
+            self._folder.kept = False
 
 
-def finish_commit(folder: Path) -> list[str]:
+def finish_commit(run_folder: RunFolder) -> list[str]:
     """Do what a dead run left undone of putting its files in place; return their names, or nothing without a journal.
 
     Raises:
         JournalError: the journal is damaged.
         WriteError: the disk refuses.
     """
+    folder = run_folder.path
     path = folder / JOURNAL
     try:
         found = json.loads(path.read_bytes())
-        journal = Journal([_names(pair) for pair in found["files"]], [_name(name) for name in found["obsolete"]])
+        files = [_names(pair) for pair in found["files"]]
+        journal = Journal(files, *([_name(name) for name in found[kind]] for kind in ("obsolete", "spent")))
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
+        run_folder.kept = True
         raise JournalError(f"{path} is damaged; remove the folder {folder} and run again with --force") from error
     with held():
+        run_folder.kept = True
         _follow(folder, journal)
+        run_folder.kept = False
     return [name for _, name in journal.files]
 
 
@@ -126,6 +144,8 @@ def _follow(folder: Path, journal: Journal) -> None:
         sync_folder(beside)
         _move(folder, [manifest])
         sync_folder(beside)
+    for name in journal.spent:
+        (folder / name).unlink(missing_ok=True)
     (folder / JOURNAL).unlink(missing_ok=True)
     sync_folder(folder)
 
