@@ -23,7 +23,7 @@ from pgf_cli.bench.framework.dense_operator import Noise
 from pgf_cli.bench.framework.subjects import random_frechet
 from pgf_cli.core.models import FrechetModel
 from pgf_cli.core.ops.frechet_scan import Scan, ScanDual
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 Way = Callable[[Scan, Scan], ScanDual]
 """Advances a scan and one direction of it by a tile of float32 numbers; the state is as the way itself returned it."""
@@ -148,7 +148,7 @@ def judge(problem: Problem, ways: Mapping[str, Way], lengths: Sequence[int], til
         truth, true_state = _true_tangent(*problem.tile(first, last, h, h_dot), true_state)
         parts = {"truth": _running_squares(truth, problem)}
         for name, way in ways.items():
-            with computing():
+            with torch.no_grad(), flush_denormals():
                 dual = way(*problem.tile(first, last, *states[name]))
             states[name] = dual.h, dual.h_dot
             parts[name] = _running_squares(dual.y[1].double().numpy() - truth, problem)

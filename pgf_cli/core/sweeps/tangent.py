@@ -71,7 +71,7 @@ def _launched(
     sweep: "_Sweep", start: int, end: int, tile: int, ghost_distance: int | None
 ) -> Iterator[Callable[[], TangentTile]]:
     """Launch tile after tile; yield what waits for each."""
-    # What ``computing`` sets is global to the thread: entered anew for each tile, it does not leak into the caller's.
+    # What this sets is global to the thread: entered anew for each tile, it does not leak into the caller's code.
     with sweep.link.computing():
         sweep.begin(start, min(end, start + sweep.model.lookahead))
     first = start
