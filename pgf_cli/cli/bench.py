@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
-from pgf_cli.bench.framework.sizes import LENGTH, SPEED, Sizes
+from pgf_cli.bench.subjects.sizes import LENGTH, SPEED, Sizes
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.output import VerboseOption, show
 from pgf_cli.errors import UsageError
