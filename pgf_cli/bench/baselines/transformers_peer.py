@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.objectives import LogLikelihood

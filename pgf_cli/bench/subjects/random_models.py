@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pgf_cli.bench.framework.sizes import Sizes
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.models import BaseIds, FrechetConfig, FrechetModel, Mamba2Config, Mamba2LM, MambaConfig, MambaLM
 from pgf_cli.training.initial import initial_weights

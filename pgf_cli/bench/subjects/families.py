@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.random_models import random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.models import StreamingModel
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pgf_cli.bench.baselines.plain import CHECKPOINTING
 from pgf_cli.bench.framework.contestants import relative_error
 from pgf_cli.bench.framework.figures import looks
-from pgf_cli.bench.framework.ladder import Rung
+from pgf_cli.bench.framework.length_series import SeriesRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ EXACT_WITHIN = 1e-4
 """Relative error in float32 up to which a derivative is right: a wrong term is far above it."""
 
 
-class LadderRow(NamedTuple):
+class SeriesRow(NamedTuple):
     """One run, or a length that was left out."""
 
     subject: str
@@ -37,7 +37,7 @@ class LadderRow(NamedTuple):
     note: str
 
 
-class LadderTableRow(NamedTuple):
+class SeriesTableRow(NamedTuple):
     """One contestant at one length: the median time of its runs, and the least peak.
 
     A peak is of the whole process: whatever else happens in it, a library's pages coming back from disk, only adds.
@@ -52,19 +52,19 @@ class LadderTableRow(NamedTuple):
     note: str
 
 
-def ladder_rows(subject: str, rungs: Sequence[Rung], exact: Mapping[int, Tensor]) -> list[LadderRow]:
+def series_rows(subject: str, runs: Sequence[SeriesRun], exact: Mapping[int, Tensor]) -> list[SeriesRow]:
     """Return a row for every run; `exact` has the derivative in float64, by length."""
-    return [_row(subject, rung, exact.get(rung.length)) for rung in rungs]
+    return [_row(subject, run, exact.get(run.length)) for run in runs]
 
 
-def _row(subject: str, rung: Rung, exact: Tensor | None) -> LadderRow:
-    contestant, length, run, seconds, peak, derivative, note = rung
+def _row(subject: str, measured: SeriesRun, exact: Tensor | None) -> SeriesRow:
+    contestant, length, run, seconds, peak, derivative, note = measured
     error = None if exact is None or derivative is None else relative_error(derivative, exact)
     pace = None if seconds is None else 1e6 * seconds / length
-    return LadderRow(subject, contestant.name, length, run, seconds, pace, peak, error, note)
+    return SeriesRow(subject, contestant.name, length, run, seconds, pace, peak, error, note)
 
 
-def ladder_table(rows: Sequence[LadderRow]) -> list[LadderTableRow]:
+def series_table(rows: Sequence[SeriesRow]) -> list[SeriesTableRow]:
     """Return a row for every subject, contestant and length."""
     found = []
     for subject, contestant, length in dict.fromkeys((row.subject, row.contestant, row.length) for row in rows):
@@ -72,7 +72,7 @@ def ladder_table(rows: Sequence[LadderRow]) -> list[LadderTableRow]:
         peaks = [row.peak_bytes / 1e6 for row in here if row.peak_bytes is not None]
         paces = [row.microseconds_per_base for row in here if row.microseconds_per_base is not None]
         found.append(
-            LadderTableRow(
+            SeriesTableRow(
                 subject,
                 contestant,
                 length,
@@ -85,32 +85,32 @@ def ladder_table(rows: Sequence[LadderRow]) -> list[LadderTableRow]:
     return found
 
 
-def of(rows: Sequence[LadderRow], subject: str, contestant: str, length: int | None = None) -> list[LadderRow]:
+def of(rows: Sequence[SeriesRow], subject: str, contestant: str, length: int | None = None) -> list[SeriesRow]:
     """Return the rows of a contestant, at one length or at all."""
     return [
         row for row in rows if (row.subject, row.contestant) == (subject, contestant) and length in (None, row.length)
     ]
 
 
-def peaks(rows: Sequence[LadderRow], subject: str, contestant: str) -> dict[int, float]:
+def peaks(rows: Sequence[SeriesRow], subject: str, contestant: str) -> dict[int, float]:
     """Return the least peaks in bytes, by length."""
-    found = [row for row in ladder_table(of(rows, subject, contestant)) if row.peak_mb is not None]
+    found = [row for row in series_table(of(rows, subject, contestant)) if row.peak_mb is not None]
     return {row.length: 1e6 * row.peak_mb for row in found if row.peak_mb is not None}
 
 
-def paces(rows: Sequence[LadderRow], subject: str, contestant: str) -> dict[int, float]:
+def paces(rows: Sequence[SeriesRow], subject: str, contestant: str) -> dict[int, float]:
     """Return median microseconds per base, by length."""
-    found = ladder_table(of(rows, subject, contestant))
+    found = series_table(of(rows, subject, contestant))
     return {row.length: row.microseconds_per_base for row in found if row.microseconds_per_base is not None}
 
 
-def growth(rows: Sequence[LadderRow], subject: str, contestant: str) -> float:
+def growth(rows: Sequence[SeriesRow], subject: str, contestant: str) -> float:
     """Return by how many bytes the peak grows from the second length, where all that is kept is there, to the last."""
     by_length = list(peaks(rows, subject, contestant).values())[1:]
     return by_length[-1] - by_length[0] if len(by_length) > 1 else math.nan
 
 
-def memory_exponent(rows: Sequence[LadderRow], subject: str, contestant: str) -> float:
+def memory_exponent(rows: Sequence[SeriesRow], subject: str, contestant: str) -> float:
     """Return the power of the length with which the peak grows between the two longest; NaN for fewer than two."""
     *_, (length, peak), (longer, more) = [(1, 0.0), (1, 0.0), *peaks(rows, subject, contestant).items()]
     return math.log(more / peak, longer / length) if peak and more else math.nan
@@ -121,13 +121,13 @@ def ratio(values: Mapping[int, float], others: Mapping[int, float], length: int)
     return values[length] / others[length] if others.get(length) and length in values else math.nan
 
 
-def largest_error(rows: Sequence[LadderRow], contestants: Sequence[str]) -> float:
+def largest_error(rows: Sequence[SeriesRow], contestants: Sequence[str]) -> float:
     """Return the largest error of any run of these; NaN where one is, or where there is none."""
     errors = [row.error for row in rows if row.contestant in contestants and row.error is not None]
     return math.nan if any(map(math.isnan, errors)) else max(errors, default=math.nan)
 
 
-def draw_ladder(rows: Sequence[LadderRow], figure: "Figure") -> None:
+def draw_series(rows: Sequence[SeriesRow], figure: "Figure") -> None:
     """Draw peak memory and time per base against length, a column for every subject."""
     subjects = list(dict.fromkeys(row.subject for row in rows))
     figure.set_size_inches(4.5 * len(subjects) + 2.5, 8)

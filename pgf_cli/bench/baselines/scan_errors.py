@@ -19,11 +19,11 @@ from torch import Tensor
 
 from pgf_cli.bench.baselines import definitions
 from pgf_cli.bench.baselines.definitions import IMAGINARY_STEP, Array, recurrence, softplus
-from pgf_cli.bench.framework.dense_operator import Noise
-from pgf_cli.bench.framework.subjects import random_frechet
+from pgf_cli.bench.subjects.dense_operator import Noise
+from pgf_cli.bench.subjects.random_models import random_frechet
 from pgf_cli.core.models import FrechetModel
 from pgf_cli.core.ops.frechet_scan import Scan, ScanDual
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 Way = Callable[[Scan, Scan], ScanDual]
 """Advances a scan and one direction of it by a tile of float32 numbers; the state is as the way itself returned it."""
@@ -111,7 +111,7 @@ def ends_of(rows: Iterable[ScanRow]) -> list[Ends]:
     return found
 
 
-def judged(
+def scan_errors(
     problem: Problem, ways: Mapping[str, Way], lengths: Sequence[int], tile: int, seconds: float | None
 ) -> Iterator[ScanRow]:
     """Sweep all ways and the truth in step and yield every length's rows, as long as the time limit allows.
@@ -123,7 +123,7 @@ def judged(
         tile: bases handed to a way at a time.
         seconds: what sweeping up to a length may take; None: anything. The shortest is always swept.
     """
-    began, found, done = time.perf_counter(), judge(problem, ways, lengths, tile), 0
+    began, found, done = time.perf_counter(), running_errors(problem, ways, lengths, tile), 0
     errors: dict[str, Array | None]
     for length in lengths:
         expected = (time.perf_counter() - began) * length / done if done else 0.0
@@ -137,7 +137,9 @@ def judged(
                 yield ScanRow(name, A_log, problem.seed, length, error, note)
 
 
-def judge(problem: Problem, ways: Mapping[str, Way], lengths: Sequence[int], tile: int) -> Iterator[dict[str, Array]]:
+def running_errors(
+    problem: Problem, ways: Mapping[str, Way], lengths: Sequence[int], tile: int
+) -> Iterator[dict[str, Array]]:
     """Yield for each length how far each way is from the truth up to there, (S,); only tiles are kept."""
     states = dict.fromkeys(ways, problem.initial())
     h, h_dot = problem.initial()
@@ -148,7 +150,7 @@ def judge(problem: Problem, ways: Mapping[str, Way], lengths: Sequence[int], til
         truth, true_state = _true_tangent(*problem.tile(first, last, h, h_dot), true_state)
         parts = {"truth": _running_squares(truth, problem)}
         for name, way in ways.items():
-            with computing():
+            with torch.no_grad(), flush_denormals():
                 dual = way(*problem.tile(first, last, *states[name]))
             states[name] = dual.h, dual.h_dot
             parts[name] = _running_squares(dual.y[1].double().numpy() - truth, problem)

@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, product
 from typing import NamedTuple
 
@@ -11,28 +10,13 @@ from torch import Tensor
 from pgf_cli.bench.framework.affordable import MEMORY_SHARE
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, failure_note
 from pgf_cli.bench.framework.experiment import Setting
-from pgf_cli.bench.framework.sizes import Sizes
 from pgf_cli.bench.framework.timing import free_memory, watch
 
 RESOLUTION = 500_000
 """Bytes within which two peaks are the same: the system counts resident pages in batches."""
 
 
-@dataclass(frozen=True)
-class Effortful:
-    """What an effort comes to."""
-
-    lengths: tuple[int, ...]
-    repeats: int
-    seconds: float
-    """That a single run may take unless told otherwise."""
-    exact_up_to: int
-    """Bases up to which float64 is computed."""
-    layered: Sizes
-    """Of the Mamba and the Mamba-2."""
-
-
-class Rung(NamedTuple):
+class SeriesRun(NamedTuple):
     """One run of a contestant at one length, or why it was not run."""
 
     contestant: Contestant
@@ -46,14 +30,14 @@ class Rung(NamedTuple):
     note: str
 
 
-def climb(
+def measure_series(
     contestants: Sequence[Contestant],
     lengths: Sequence[int],
     repeats: int,
     seconds: float | None,
     setting: Setting,
     subject: str,
-) -> list[Rung]:
+) -> list[SeriesRun]:
     """Measure every contestant at every length that it can be given.
 
     Time and memory are expected to grow as the length. Beforehand each runs once at the shortest length, unmeasured:
@@ -68,7 +52,7 @@ def climb(
         setting: whose progress is told.
         subject: what is differentiated, in words for the progress.
     """
-    rungs: dict[str, list[Rung]] = {each.name: [] for each in contestants}
+    runs: dict[str, list[SeriesRun]] = {each.name: [] for each in contestants}
     broken: dict[str, str] = {}
     for each in contestants:
         setting.progress.message(f"{subject}: warming up {each.name}")
@@ -81,26 +65,26 @@ def climb(
             for turn, each in product(range(1, repeats + 1), contestants):
                 if turn > 1 and each.rival:
                     continue
-                so_far = rungs[each.name]
+                so_far = runs[each.name]
                 note = broken.get(each.name) or _refusal(so_far, length, seconds)
                 if not note:
                     setting.progress.message(f"{subject}: {each.name}, {length:,} bases, run {turn}")
                     so_far.append(_measure(each, length, turn, works[each.name]))
                 elif turn == 1:
-                    so_far.append(Rung(each, length, None, None, None, None, note))
+                    so_far.append(SeriesRun(each, length, None, None, None, None, note))
     finally:
         gc.unfreeze()
-    return list(chain.from_iterable(rungs.values()))
+    return list(chain.from_iterable(runs.values()))
 
 
-def _measure(contestant: Contestant, length: int, turn: int, work: Derivation) -> Rung:
+def _measure(contestant: Contestant, length: int, turn: int, work: Derivation) -> SeriesRun:
     kept: list[Tensor | None] = []
 
     def run() -> None:
         kept.append(work())
 
     seconds, peak = watch(run)
-    return Rung(contestant, length, turn, seconds, peak, kept[0], "")
+    return SeriesRun(contestant, length, turn, seconds, peak, kept[0], "")
 
 
 def _try(contestant: Contestant, length: int) -> dict[str, str]:
@@ -115,9 +99,9 @@ def _try(contestant: Contestant, length: int) -> dict[str, str]:
     return {}
 
 
-def _refusal(so_far: Sequence[Rung], length: int, seconds: float | None) -> str:
+def _refusal(so_far: Sequence[SeriesRun], length: int, seconds: float | None) -> str:
     """Why the length would be too much, going by the longest one that was run; empty where it is not."""
-    last = max((rung for rung in so_far if rung.run == 1), key=lambda rung: rung.length, default=None)
+    last = max((run for run in so_far if run.run == 1), key=lambda run: run.length, default=None)
     if last is None or last.seconds is None or last.length == length:
         return ""
     longer = length / last.length

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.core.models import FrechetConfig, FrechetModel
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 NOISE_BLOCK = 128
 
@@ -83,10 +83,10 @@ def dense_sweep(operator: DenseOperator, u: Rows, u_dot: Rows, length: int, tile
     def read(first: int, last: int) -> tuple[Tensor, Tensor]:
         return u(first, last).to(operator.dtype), u_dot(first, last).to(operator.dtype)[None]
 
-    with computing():
+    with torch.no_grad(), flush_denormals():
         h, h_dot = operator.initial_jvp(*read(0, min(length, operator.lookahead)))
     for start in range(0, length, tile):
-        with computing():
+        with torch.no_grad(), flush_denormals():
             dual = operator.jvp(*read(start, min(length, start + tile)), h, h_dot)
         h, h_dot = dual.state, dual.state_dot
         yield DenseTile(start, dual.y_dot[0])

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import BASE_IDS, random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.random_models import BASE_IDS, random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 
