@@ -61,7 +61,7 @@ def print_traces(traces: Sequence[TraceRow], console: Console) -> None:
         if INDENT + together.cell_len <= console.width:
             print_line(console, together)
             continue
-        print_line(console, joined(hit))
+        print_prose(console, joined(hit))
         for source in sources:
             print_prose(console, joined(source), indent=2 * INDENT, hanging=3 * INDENT)
 

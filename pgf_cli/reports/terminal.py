@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pgf_cli.reports.hit_tables import print_hits, print_traces
-from pgf_cli.reports.page import joined, print_heading, print_line
+from pgf_cli.reports.page import INDENT, joined, print_heading, print_line, print_prose
 from pgf_cli.reports.run_certificate import print_run_certificate
 from pgf_cli.reports.run_records import print_records
 from pgf_cli.reports.tables import print_pairs
@@ -107,7 +107,8 @@ def _alphabet(ids: dict[str, int]) -> str:
 def _print_files(manifest: Manifest, manifest_path: Path, console: Console) -> None:
     print_heading(console, "files")
     for path, written in zip(output_paths(manifest_path, manifest), manifest.outputs, strict=True):
-        print_line(console, joined(str(path), f"  ({readable_bytes(written.bytes)})", *_since(path, written.bytes)))
+        line = joined(str(path), f"  ({readable_bytes(written.bytes)})", *_since(path, written.bytes))
+        print_prose(console, line, hanging=2 * INDENT)
     print_line(console, joined(str(manifest_path)))
 
 
