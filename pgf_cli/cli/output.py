@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgf_cli.cli.exits import VERBOSE
+from pgf_cli.cli.exits import VERBOSE, advising
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,11 @@ def show(print_page: Callable[["Console"], None]) -> None:
     A terminal (or FORCE_COLOR) gets it in colour and in its own width. What is piped is plain text whose lines stay
     whole, whatever the width of the terminal, and have no padding at their ends.
     """
+    with advising("what was being printed is cut short; every file that is in place is complete"):
+        _print(print_page)
+
+
+def _print(print_page: Callable[["Console"], None]) -> None:
     from rich.console import Console
 
     if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
@@ -29,7 +34,7 @@ def show(print_page: Callable[["Console"], None]) -> None:
     console = Console(highlight=False, emoji=False, width=PIPED_WIDTH)
     with console.capture() as captured:
         print_page(console)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
 def _be_verbose(ctx: typer.Context, wanted: bool) -> bool:
