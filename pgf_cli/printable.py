@@ -1,13 +1,21 @@
-"""Text from outside, made safe to show."""
+"""Text from outside, made fit for a terminal."""
 
 
 def printable(text: str) -> str:
-    """Return a text with every character that cannot be printed as its backslash escape.
+    r"""Return text with every character escaped that a terminal would obey or hide instead of showing.
 
-    Record names, notes, paths and their like may hold characters that a terminal obeys (escape sequences, line ends),
-    or that reverse what is read (bidirectional controls). Undecodable bytes of file names are escaped as well. Letters
-    of every script, and the plain space, stay.
+    Those are control characters and escape sequences, line breaks, what turns the direction of writing, invisible
+    and unassigned characters, and bytes of a path that are not UTF-8: ``\x1b``, ``\n``, ``\u202e``, ``\xe9``. What is
+    returned is one line. Square brackets stay: for rich, escape its markup afterwards.
+
+    Source: str.isprintable, by the categories of the Unicode Character Database.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    # PEP 383: how Python keeps a byte of a file name that it cannot decode.
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()

@@ -5,7 +5,7 @@ from rich.console import Console
 from pgf_cli.reports.figures import number, position
 from pgf_cli.reports.page import INDENT, joined, print_heading, print_line, print_prose
 from pgf_cli.reports.sparkline import marks_for, sparkline
-from pgf_cli.tracks import readable_bytes
+from pgf_cli.tracks.estimates import readable_bytes
 from pgf_cli.tracks.manifest import AdjointEntry, Manifest, RecordEntry, TrackSummary
 
 RECORDS_IN_FULL = 20
