@@ -20,6 +20,7 @@ class ExitStatus(enum.IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
+    CERTIFICATE = 3
     INTERRUPTED = 130
 
 
