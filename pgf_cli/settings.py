@@ -88,8 +88,8 @@ class RunSettings:
             flag="--region",
             panel=FIRST,
             metavar="REGION",
-            help="What is written: CHROM:START-END, 1-based inclusive, commas allowed; repeatable. Reading still starts "
-            "at the record's first base, so a base has the same value whatever was asked.",
+            help="What is written: CHROM:START-END, 1-based inclusive, commas allowed; repeatable. Reading still "
+            "starts at the record's first base, so a base has the same value whatever was asked.",
         ),
     ] = ()
     bed: Annotated[

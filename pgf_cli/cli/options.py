@@ -95,6 +95,8 @@ def _parameter(definition: Definition, panel: str) -> inspect.Parameter:
     option = definition.option
     callback = _callback(definition)
     info: Any
+    annotation: Any
+    default: Any
     if option.positional:
         metavar = definition.name.upper()
         info = typer.Argument(help=definition.help, metavar=metavar, show_default=False, callback=callback)
@@ -109,10 +111,10 @@ def _parameter(definition: Definition, panel: str) -> inspect.Parameter:
             is_eager=definition.name in ("config", "verbose"),
             callback=callback,
         )
-        # Never required in typer's eyes: the environment or TOML may have it.
-        flag = definition.kind is bool
-        annotation = Annotated[bool if flag else list[str] | None if definition.many else str | None, info]  # type: ignore[assignment]
-        default = False if flag else None  # type: ignore[assignment]
+        # Never required in typer's eyes: the environment or TOML may have it. An empty list stays one, where None is.
+        kind: Any = bool if definition.kind is bool else list[str] if definition.many else str | None
+        annotation = Annotated[kind, info]
+        default = False if definition.kind is bool else [] if definition.many else None
     return inspect.Parameter(definition.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -33,9 +33,9 @@ def run(ctx: typer.Context, **values: Any) -> None:
 
     Three tracks, by `--mode`; the default is both. **contribution** (adjoint): the gradient of a score, by default the
     log-likelihood of what is written, at the base that is there: which bases the score depends on, signed.
-    **response** (tangent): the 2-norm of the output's derivative along "more of this sequence, less of a uniform one" at
-    all bases up to it: where the model reacts. **ghost** (tangent): the part of the response that goes back at least W
-    bases. All are exact, never cut at a tile's edge. N has no score.
+    **response** (tangent): the 2-norm of the output's derivative along "more of this sequence, less of a uniform one"
+    at all bases up to it: where the model reacts. **ghost** (tangent): the part of the response that goes back at
+    least W bases. All are exact, never cut at a tile's edge. N has no score.
     """
     settings = run_settings(values)
     if values["dry_run"]:
@@ -60,8 +60,7 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         _warn_of_dropped(plan)
-        manifest = carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress_for(quiet=quiet))
-    return manifest
+        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress_for(quiet=quiet))
 
 
 def show_report(manifest: Path) -> None:

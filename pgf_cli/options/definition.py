@@ -7,7 +7,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -128,8 +128,9 @@ class Definition:
             return None
         if not self.many:
             return self._check_one(value, where)
-        listed = isinstance(value, Iterable) and not isinstance(value, str | bytes | os.PathLike | dict)
-        values = tuple(self._check_one(each, where) for each in (value if listed else (value,)))  # type: ignore[union-attr]
+        listed = isinstance(value, list | tuple | set | frozenset)
+        several: Iterable[object] = value if listed else (value,)  # type: ignore[assignment]
+        values = tuple(self._check_one(each, where) for each in several)
         if not values and self.default:
             raise UsageError(f"{where} is empty; it must have at least one of {self.expected}")
         return tuple(dict.fromkeys(values)) if self.choices else values
@@ -180,9 +181,13 @@ class Definition:
         return f"{number:,}" if self.kind is int else f"{number:g}"
 
 
-@functools.cache
-def definitions_of(settings: type) -> dict[str, Definition]:
+def definitions_of(settings: type) -> Mapping[str, Definition]:
     """Return the options of a dataclass by their fields' names, in its order."""
+    return _definitions(settings)
+
+
+@functools.cache
+def _definitions(settings: Any) -> Mapping[str, Definition]:
     hints = typing.get_type_hints(settings, include_extras=True)
     return {field.name: _definition(field.name, hints[field.name], field.default) for field in fields(settings)}
 

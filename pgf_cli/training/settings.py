@@ -128,7 +128,7 @@ class TrainSettings:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-_SECTIONS: dict[str, type] = {"model": ModelSettings, "data": DataSettings, "optimiser": OptimiserSettings}
+SECTIONS: dict[str, type] = {"model": ModelSettings, "data": DataSettings, "optimiser": OptimiserSettings}
 
 
 def read_settings(path: Path) -> TrainSettings:
@@ -146,7 +146,7 @@ def read_settings(path: Path) -> TrainSettings:
         tables = read_toml(path)
     except UsageError as error:
         raise TrainConfigError(str(error)) from error
-    _refuse_unknown(tables, _SECTIONS, f"--config {path}")
+    _refuse_unknown(tables, SECTIONS, f"--config {path}")
     return TrainSettings(
         model=_section(tables, "model", ModelSettings, path),
         data=_section(tables, "data", DataSettings, path),
@@ -158,7 +158,7 @@ def _section(tables: Mapping[str, Any], name: str, kind: type[Section], path: Pa
     where = f"--config {path}, [{name}]"
     table = tables.get(name)
     if not isinstance(table, dict):
-        raise TrainConfigError(f"{where} is missing; sections are {', '.join(f'[{known}]' for known in _SECTIONS)}")
+        raise TrainConfigError(f"{where} is missing; sections are {', '.join(f'[{known}]' for known in SECTIONS)}")
     definitions = {each.key: each for each in definitions_of(kind).values()}
     _refuse_unknown(table, definitions, where)
     for key, definition in definitions.items():
