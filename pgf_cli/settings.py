@@ -78,7 +78,7 @@ class RunSettings:
             short="-f",
             panel=FIRST,
             metavar="FORMAT",
-            help="bedgraph, csv, bigwig or npz; repeatable. npz: hypothetical scores and one-hot sequence of equally "
+            help="{values}; repeatable. npz: hypothetical scores and one-hot sequence of equally "
             "long regions, (N, 4, L), for motif tools.",
         ),
     ] = ("bedgraph",)
@@ -321,7 +321,7 @@ class RunSettings:
             metavar="DEVICE",
             pattern=r"auto|cpu|cuda(:\d{1,4})?",
             expected="auto, cpu, cuda or cuda:I",
-            help="auto, cpu, cuda or cuda:I; auto is a CUDA device where there are one and Triton, else the CPU.",
+            help="{values}; auto is a CUDA device where there are one and Triton, else the CPU.",
         ),
     ] = "auto"
     dtype: Annotated[

@@ -16,7 +16,7 @@ Written by `python -m pgf_cli.cli.reference > docs/options.md` from the options'
 An option has one definition. On the command line it is `--name`, in a TOML file (`--config`) the key `name`, in the
 environment `PGF_NAME`, and in Python an argument of `RunSettings`. The command line beats the environment, that beats
 TOML, and that beats the default. Several values stand with blanks between them in the environment, and as a list in
-TOML and Python. Files and `--config` are named on the command line alone.
+TOML and Python. FASTA and `--config` stand on the command line alone.
 """
 
 TRAINING = """

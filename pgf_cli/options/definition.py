@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pgf_cli.errors import UsageError
-from pgf_cli.options.values import as_text, shown
+from pgf_cli.options.values import shown
 
 LONGEST_TEXT = 4096
 """Characters of any one value; Linux takes no longer path."""
@@ -29,6 +29,7 @@ class Option:
     """What is said of an option beside its field's name, type and default; stands in the field's annotation."""
 
     help: str
+    """``{values}`` in it stands for what is allowed, in words."""
     panel: str = ""
     """Heading under which ``--help`` and docs/options.md have it."""
     flag: str = ""
@@ -107,12 +108,11 @@ class Definition:
     @property
     def help(self) -> str:
         """The help with the default, where the help does not say it."""
-        value = self.default
-        if self.required or self.kind is bool or value is None or value == () or "default" in self.option.help.lower():
-            return self.option.help
+        value, said = self.default, self.option.help.replace("{values}", self.expected)
+        if self.required or self.kind is bool or value is None or value == () or "default" in said.lower():
+            return said
         values = value if self.many else (value,)
-        text = ", ".join(f"{each:,}" if isinstance(each, int) else as_text(each) for each in values)
-        return f"{self.option.help} Default: {text}."
+        return f"{said} Default: {', '.join(f'{each:,}' if isinstance(each, int) else str(each) for each in values)}."
 
     def check(self, value: object, where: str) -> Any:
         """Return a value as the field holds it: a Path for a string, a tuple for a list.

@@ -6,11 +6,6 @@ from pathlib import Path
 LONGEST_SHOWN = 60
 
 
-def as_text(value: object) -> str:
-    """Return a value as one would write it on the command line."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def shown(value: object) -> str:
     """Return a value for an error message: on one line, without control characters, cut where it is long."""
     if isinstance(value, dict):
@@ -22,6 +17,6 @@ def shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST_SHOWN:
         return "a number of more than 60 digits"
     if isinstance(value, bool):
-        return as_text(value)
+        return str(value).lower()
     text = repr(str(value) if isinstance(value, Path) else value) if not isinstance(value, int) else str(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(str(value)):,} characters)"

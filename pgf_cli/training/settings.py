@@ -90,10 +90,10 @@ class DataSettings(_Checked):
 class OptimiserSettings(_Checked):
     """``[optimiser]``: Adam or AdamW, its schedule, and when to save."""
 
-    name: Annotated[Literal["adam", "adamw"], Option(help="adam or adamw.")] = "adamw"
+    name: Annotated[Literal["adam", "adamw"], Option(help="{values}.")] = "adamw"
     steps: Annotated[int, Option(lowest=1, highest=MOST_STEPS, help="Steps of the whole training.")]
     batch: Annotated[int, Option(lowest=1, highest=MOST_STEPS, help="Samples whose gradients one step adds up.")] = 1
-    learning_rate: Annotated[float, Option(lowest=1e-12, highest=1e6, help="Its highest value.")]
+    learning_rate: Annotated[float, Option(lowest=1e-12, highest=1e6, help="Highest learning rate.")]
     final_learning_rate: Annotated[float, Option(lowest=0, highest=1e6, help="Where the cosine ends.")] = 0.0
     warmup: Annotated[
         int, Option(lowest=0, highest=MOST_STEPS, help="Steps over which the learning rate first rises in a line.")
