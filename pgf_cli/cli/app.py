@@ -20,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
-app.command()(run.run)
+app.command(epilog=run.AFTERWORD)(run.run)
 app.command()(report.report)
 app.command()(inspect.inspect)
 app.command()(verify.verify)
