@@ -55,12 +55,13 @@ def length(bases: int | None) -> str:
 
 def _print_run(manifest: Manifest, console: Console) -> None:
     model, settings = manifest.model, manifest.settings
-    layers = f"{model.sizes['layers']} layers, " if "layers" in model.sizes else ""
+    layers = f"{model.sizes['n_layer']} layers, " if "n_layer" in model.sizes else ""
+    width = f"width {model.sizes['d_model']}, " if "d_model" in model.sizes else ""
     _heading(console, f"pgf-sensitivity {manifest.version}: {SWEEPS[manifest.mode]} of {settings['fasta'].value}")
     rows = [
         (
             "model",
-            f"{model.path} ({model.architecture}, {layers}width {model.sizes['channels']}, "
+            f"{model.path} ({model.architecture}, {layers}{width}"
             f"{model.parameters:,} parameters; {settings['dtype'].value} on {manifest.device})",
         ),
         ("alphabet", f"{_alphabet(model.alphabet)} (from {model.alphabet_source})"),
