@@ -136,7 +136,9 @@ def test_the_sample_is_what_its_script_writes(request):
     folder = request.config.rootpath / "sample_data"
     script = runpy.run_path(str(folder / "make_random_checkpoint.py"), run_name="not_main")
     checkpoint = read_checkpoint(folder / "mamba_random.safetensors")
-    assert checkpoint.config == MambaConfig(d_model=64, n_layer=4, d_inner=128, d_state=16, d_conv=4, dt_rank=4, vocab_size=8)
+    assert checkpoint.config == MambaConfig(
+        d_model=64, n_layer=4, d_inner=128, d_state=16, d_conv=4, dt_rank=4, vocab_size=8
+    )
     assert checkpoint.base_ids == BaseIds(0, 1, 2, 3, 4)
     assert checkpoint.note.startswith("random weights, seed 0: not trained")
     drawn = script["weights"]()

@@ -46,7 +46,8 @@ def assert_tile_adjoint_is_that_of_torch_func(model, codes):
 
 @pytest.mark.parametrize("output", ["logprobs", "logits", "hidden"])
 @pytest.mark.parametrize(
-    "sizes", [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "d_conv": 2}, {"n_layer": 1, "d_state": 1}]
+    "sizes",
+    [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "d_conv": 2}, {"n_layer": 1, "d_state": 1}],
 )
 def test_mamba(output, sizes, make_mamba, dna):
     assert_tile_adjoint_is_that_of_torch_func(make_mamba(output, **sizes), dna(21, n_run=4))
