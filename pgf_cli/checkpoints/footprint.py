@@ -59,15 +59,22 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for tensor in _tensors(result):
-            self._add(tensor.untyped_storage())
+            if tensor.layout == torch.strided:
+                self._add_storage(tensor.untyped_storage())
+            else:
+                # oneDNN packs weights in a way of its own: such a tensor has no storage that can be asked for.
+                self._count(tensor, tensor.numel() * tensor.element_size())
         return result
 
-    def _add(self, storage: UntypedStorage) -> None:
+    def _add_storage(self, storage: UntypedStorage) -> None:
         if storage not in self._known:
             self._known.add(storage)
-            self.now += storage.nbytes()
-            self.peak = max(self.peak, self.now)
-            weakref.finalize(storage, self._drop, storage.nbytes())
+            self._count(storage, storage.nbytes())
+
+    def _count(self, owner: Tensor | UntypedStorage, count: int) -> None:
+        self.now += count
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(owner, self._drop, count)
 
     def _drop(self, count: int) -> None:
         self.now -= count

@@ -51,13 +51,13 @@ class ModelSettings(_Checked):
     def config(self) -> MambaConfig:
         """Return the sizes with the defaults filled in."""
         return MambaConfig(
-            channels=self.channels,
-            layers=self.layers,
-            inner=self.inner or 2 * self.channels,
-            state=self.state,
-            conv=self.conv,
+            d_model=self.channels,
+            n_layer=self.layers,
+            d_inner=self.inner or 2 * self.channels,
+            d_state=self.state,
+            d_conv=self.conv,
             dt_rank=self.dt_rank or -(-self.channels // 16),
-            vocab=VOCAB,
+            vocab_size=VOCAB,
             tied=self.tied,
         )
 

@@ -30,7 +30,7 @@ def read(tmp_path, text):
 
 def test_values_land_in_their_fields_and_sizes_left_out_follow_from_the_channels(tmp_path):
     settings = read(tmp_path, TOML)
-    expected = MambaConfig(channels=20, layers=3, inner=40, state=16, conv=4, dt_rank=2, vocab=5)
+    expected = MambaConfig(d_model=20, n_layer=3, d_inner=40, d_state=16, d_conv=4, dt_rank=2, vocab_size=5)
     assert settings.model.config() == expected
     assert settings.data.held_out == ("chr1:1-100",)
     assert (settings.data.sample_length, settings.data.reverse_complements) == (64, False)

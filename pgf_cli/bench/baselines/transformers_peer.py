@@ -113,12 +113,12 @@ def transformers_twin(model: MambaLM, *, mambapy: bool) -> "MambaForCausalLM":
     sizes = model.config
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     config = transformers.MambaConfig(
-        vocab_size=sizes.vocab,
-        hidden_size=sizes.channels,
-        state_size=sizes.state,
-        num_hidden_layers=sizes.layers,
-        expand=sizes.inner // sizes.channels,
-        conv_kernel=sizes.conv,
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.d_model,
+        state_size=sizes.d_state,
+        num_hidden_layers=sizes.n_layer,
+        expand=sizes.d_inner // sizes.d_model,
+        conv_kernel=sizes.d_conv,
         time_step_rank=sizes.dt_rank,
         layer_norm_epsilon=sizes.norm_eps,
         use_mambapy=mambapy,

@@ -72,7 +72,7 @@ def dense_operator(channels: int, state: int, a_log: float, seed: int) -> DenseO
     """Return a float32 operator initialised as torch does, with A = -exp(a_log) for every state."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        operator = DenseOperator(FrechetConfig(channels=channels, state=state, embedded=True)).requires_grad_(False)
+        operator = DenseOperator(FrechetConfig(d_model=channels, d_state=state, embedded=True)).requires_grad_(False)
     operator.A_log.fill_(a_log)
     return operator
 

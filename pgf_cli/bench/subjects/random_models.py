@@ -17,13 +17,13 @@ HEAD_CHANNELS = 16
 def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
     """Return a float32 model with Mamba's usual initial weights; its output is ``logprobs``."""
     config = MambaConfig(
-        channels=sizes.channels,
-        layers=sizes.layers,
-        inner=2 * sizes.channels,
-        state=sizes.state,
-        conv=4,
+        d_model=sizes.channels,
+        n_layer=sizes.layers,
+        d_inner=2 * sizes.channels,
+        d_state=sizes.state,
+        d_conv=4,
         dt_rank=-(-sizes.channels // 16),
-        vocab=VOCABULARY,
+        vocab_size=VOCABULARY,
     )
     model = MambaLM(config, BASE_IDS, "logprobs").requires_grad_(False)
     model.load_state_dict(initial_weights(config, seed))
@@ -33,12 +33,12 @@ def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
 def random_mamba2(sizes: Sizes, seed: int) -> Mamba2LM:
     """Return a float32 model of the same sizes, in heads of 16 channels, with its usual initial weights."""
     config = Mamba2Config(
-        channels=sizes.channels,
-        layers=sizes.layers,
+        d_model=sizes.channels,
+        n_layer=sizes.layers,
         heads=2 * sizes.channels // HEAD_CHANNELS,
         head_dim=HEAD_CHANNELS,
-        state=sizes.state,
-        vocab=VOCABULARY,
+        d_state=sizes.state,
+        vocab_size=VOCABULARY,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -49,7 +49,7 @@ def random_frechet(channels: int, state: int, seed: int) -> FrechetModel:
     """Return a float32 Frechet operator over embedded bases, initialised as torch does, with A = -1."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return FrechetModel(FrechetConfig(channels=channels, state=state, embedded=True)).requires_grad_(False)
+        return FrechetModel(FrechetConfig(d_model=channels, d_state=state, embedded=True)).requires_grad_(False)
 
 
 def random_bases(length: int, seed: int) -> BaseCodes:

@@ -20,10 +20,10 @@ def sample_model(dtype: torch.dtype = torch.float32) -> StreamingModel:
 def untrained_sample_model(seed: int) -> StreamingModel:
     """Return the same architecture with initial weights, drawn as training draws them."""
     read = read_checkpoint(sample_data() / CHECKPOINT)
-    assert isinstance(read.config, MambaConfig)
+    config = read.config_as(MambaConfig)
     assert read.base_ids is not None
-    model = MambaLM(read.config, read.base_ids, "logprobs").requires_grad_(False)
-    model.load_state_dict(initial_weights(read.config, seed))
+    model = MambaLM(config, read.base_ids, "logprobs").requires_grad_(False)
+    model.load_state_dict(initial_weights(config, seed))
     return model
 
 

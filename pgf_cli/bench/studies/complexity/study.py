@@ -135,7 +135,7 @@ def gradient_error(model: FrechetModel, seed: int) -> float:
 def adjoint_gradient(model: FrechetModel, seed: int, length: int) -> Tensor:
     """Return the gradient (N,) of the sum of all outputs with respect to A_log by the adjoint sweep."""
     codes = random_bases(length, seed)
-    objective = SumOutputs(None, model.config.channels, model.dtype, model.device)
+    objective = SumOutputs(None, model.config.d_model, model.dtype, model.device)
     sweep = adjoint_sweep(model, codes, objective, end=length, tile=TILE, parameters=True)
     for _ in sweep:
         pass

@@ -74,7 +74,7 @@ def smallest(seed: int) -> Subject:
     """Return the paper's model; its embedding is the identity, so that the one-hot itself is the input."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = FrechetConfig(channels=CHANNELS, state=STATE, window=WINDOW, embedded=True)
+        config = FrechetConfig(d_model=CHANNELS, d_state=STATE, window=WINDOW, embedded=True)
         model = FrechetModel(config).requires_grad_(False)
     model.embed.weight.copy_(torch.eye(CHANNELS))
     return Subject("frechet", f"Frechet operator, D {CHANNELS}, N {STATE}", model, CHANNELS, loops=True)

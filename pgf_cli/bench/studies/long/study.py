@@ -96,7 +96,7 @@ def subjects(effort: Workload, seed: int) -> list[Subject]:
 
 def noise_subject(operator: DenseOperator, length: int, seed: int) -> Subject:
     """Return an operator along noise; the direction is other noise."""
-    channels = operator.config.channels
+    channels = operator.config.d_model
     u, u_dot = Noise(channels, DEVIATION, seed), Noise(channels, 1.0, seed + 1)
     double = copy.deepcopy(operator).double()
 

@@ -99,7 +99,7 @@ def run(setting: Setting) -> Outcome:
 
 def impulse(operator: DenseOperator, length: int, seed: int) -> tuple[PulseRow, Profile]:
     """Sweep noise with a unit impulse on all channels at 0.8 of its length."""
-    channels, position = operator.config.channels, int(PLACE * length)
+    channels, position = operator.config.d_model, int(PLACE * length)
     u, pulse = Noise(channels, DEVIATION, seed), Impulse(channels, position)
     began, norms, near = time.perf_counter(), [], []
     for tile in dense_sweep(operator, u, pulse, length, DENSE_TILE):
