@@ -1,0 +1,38 @@
+"""Signals that ask a run to stop."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+from crash_scenes import SCENES, Scene
+from left_behind import check_one_line, check_unfinished
+from stage import Stage
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+
+
+def ask_to_stop(stage: Stage, chance: random.Random) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield what is done and a function that does it: each signal once, at a random moment."""
+    for number, each in enumerate(SIGNALS):
+        scene = SCENES[number % len(SCENES)]
+        yield f"{each.name}, {scene.name}", lambda scene=scene, each=each: _stopped(stage, scene, each, chance)  # type: ignore[misc]
+
+
+def _stopped(stage: Stage, scene: Scene, number: signal.Signals, chance: random.Random) -> int:
+    reference = stage.reference(scene)
+    folder = stage.folder(reference.older_folder)
+    run = stage.start(scene, folder)
+    run.wait_for_writing()
+    time.sleep(chance.uniform(0.0, 0.8 * reference.seconds))
+    run.kill(number)
+    ended = run.wait()
+    assert ended.status == 128 + number, f"ended with {ended.status}: {ended.stderr}"
+    check_one_line(ended.stderr)
+    assert f"interrupted by {number.name}" in ended.stderr, ended.stderr
+    kept = (folder / "run.parts").exists()
+    assert kept == ("--resume" in ended.stderr), ended.stderr
+    check_unfinished(folder, reference.wanted, reference.older)
+    stage.resume(scene, folder)
+    stage.clear(folder)
+    return 1
