@@ -43,7 +43,7 @@ _OLDER = ("--mode", "tangent", "--ghost-distance", "100", *_formats("bedgraph", 
 SCENES = (
     Scene("both, text and binary", ("--segment", "300", *_formats("bedgraph", "csv", "bigwig"))),
     Scene("adjoint over an older run", ("--mode", "adjoint", "--segment", "500", *_formats("bedgraph", "csv")), _OLDER),
-    Scene("tangent", ("--mode", "tangent", "--segment", "700", *_formats("csv"))),
+    Scene("tangent with traces", ("--mode", "tangent", "--segment", "700", "--trace", "2", *_formats("csv"))),
     Scene("both, compressed", ("--segment", "450", "--bgzip", *_formats("bedgraph", "csv"))),
     Scene("tangent over an older run", ("--mode", "tangent", "--segment", "200", *_formats("bigwig", "csv")), _OLDER),
     Scene(
@@ -59,10 +59,10 @@ SCENES = (
         ("--segment", "600", "--strand", "reverse", "--null", "shuffle", *_formats("csv")),
     ),
     Scene(
-        "tangent, a track a pulse, with a trace",
+        "tangent, a track a pulse",
         (
             *("--mode", "tangent", "--segment", "400", "--pulse", "chr1:200", "--pulse", "chr2:100", "--separate"),
-            *_formats("bedgraph", "csv"),
+            *_formats("bedgraph", "bigwig"),
         ),
     ),
 )

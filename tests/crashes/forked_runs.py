@@ -1,7 +1,8 @@
 """Whole runs of the command line, each in a process of its own that is forked from one that has imported everything.
 
 A fresh process would spend seconds on imports and on loading compiled loops, and two hundred runs would take an hour.
-Forking is safe while the parent has one thread and no library has started a pool of its own: that is checked.
+Forking is safe while the parent has one thread, and that is checked. So polars, which starts some when it is imported,
+is left to the children.
 """
 
 import contextlib
@@ -37,7 +38,7 @@ def warm_up(model: Path) -> None:
     import torch
 
     import pgf_cli.cli.app
-    import pgf_cli.reports
+    import pgf_cli.cli.progress
     import pgf_cli.runs  # noqa: F401
     from pgf_cli.checkpoints import read_checkpoint
     from pgf_cli.core.certificate import certify
