@@ -45,6 +45,17 @@ def set_threads(count: int) -> None:
     _pool = ThreadPoolExecutor(count - 1, "pgf-worker", initializer=_prepare_worker) if count > 1 else None
 
 
+@contextmanager
+def sweeping_on(count: int | None) -> Iterator[None]:
+    """Let a block sweep on ``count`` threads, by default on all there are; torch's own number is as before afterwards."""
+    before = torch.get_num_threads()
+    set_threads(count or available_threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
 

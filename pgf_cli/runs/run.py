@@ -1,13 +1,13 @@
 """Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import Certificate, certify
+from pgf_cli.core.certificate import certify
 from pgf_cli.core.threads import available_threads, set_threads
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
@@ -51,7 +51,7 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     settings, key = plan.settings, run_key(plan)
     with RunFolder.hold(settings.prefix) as folder:
         if placed := finish_commit(folder):
-            progress.message(f"{len(placed)} files of an earlier run that died while it put them in place are there now")
+            progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
         if settings.resume and _is_complete(plan, key):
             progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
             return plan.outputs["manifest"]
