@@ -22,19 +22,19 @@ def output_files(formats: Iterable[OutputFormat], request: OutputRequest) -> dic
     """Return the files of all formats: key to what follows the prefix; see OutputFormat.files.
 
     Raises:
-        UsageError: two tracks would share a file.
+        UsageError: two tracks have one name, so that they would share a file.
     """
+    seen: set[str] = set()
+    for track in request.tracks:
+        if track.name in seen:
+            raise UsageError(
+                f"two tracks would be called {track.name} and share a file: characters that file names cannot have "
+                "become _ in them; leave one pulse out, or rename its record in the FASTA"
+            )
+        seen.add(track.name)
     files: dict[str, str] = {}
-    keys: dict[str, str] = {}
     for output_format in formats:
-        for key, suffix in output_format.files(request).items():
-            if suffix in keys:
-                raise UsageError(
-                    f"two tracks would share the file {request.name}{suffix} ({keys[suffix]}, {key}): characters that "
-                    "file names cannot have became _ in both; leave one out, or rename its record in the FASTA"
-                )
-            files[key] = suffix
-            keys[suffix] = key
+        files |= output_format.files(request)
     return files
 
 
