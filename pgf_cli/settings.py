@@ -71,6 +71,10 @@ class RunSettings:
     threads: int | None = None
     """None: every processor that this process may use."""
     force: bool = False
+    resume: bool = False
+    segment: int = 1 << 20
+    """Bases between saved states."""
+    probe_depth: int = 65_536
 
     def __post_init__(self) -> None:
         for name, lowest in LOWEST.items():

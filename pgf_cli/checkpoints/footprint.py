@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pgf_cli.core.bases import X_COLUMNS
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
 from pgf_cli.core.threads import alone
 

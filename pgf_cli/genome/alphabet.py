@@ -5,10 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_cli.core.bases import LETTERS, N_CODE
 from pgf_cli.genome.errors import LetterError
-
-LETTERS = "ACGTN"
-N_CODE = 4
 
 _REFUSED = 255
 _IUPAC = b"RYSWKMBDHV"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pgf_cli.core.bases import LETTERS
 from pgf_cli.errors import UsageError
 from pgf_cli.tracks.estimates import places_bytes, stored_bytes, values_bytes
 from pgf_cli.tracks.names import check_no_formulas, check_printable
@@ -14,7 +15,7 @@ from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.textfile import TextFile, repeated
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
-_LETTERS = pl.Series(["A", "C", "G", "T"], dtype=pl.Enum(["A", "C", "G", "T"]))
+_LETTERS = pl.Series(list(LETTERS[:4]), dtype=pl.Enum(list(LETTERS[:4])))
 
 
 class Csv(OutputFormat):

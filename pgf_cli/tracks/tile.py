@@ -7,12 +7,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_cli.core.bases import N_CODE
 from pgf_cli.errors import PgfError
 
 HYPOTHETICAL = ("hypothetical A", "hypothetical C", "hypothetical G", "hypothetical T")
 """Names of the hypothetical scores among a tile's values: what a base would contribute if it stood there."""
-
-_CODE_OF_N = 4
 
 
 class ScoredTile(NamedTuple):
@@ -33,7 +32,7 @@ class ScoredTile(NamedTuple):
     @property
     def scored(self) -> NDArray[np.bool_]:
         """Which bases have a score, (T,)."""
-        return np.not_equal(self.bases, _CODE_OF_N)
+        return np.not_equal(self.bases, N_CODE)
 
 
 class TrackWriter(Protocol):

@@ -9,9 +9,9 @@ from pgf_cli.bench.framework.sizes import Sizes
 from pgf_cli.bench.framework.subjects import random_bases, random_mamba
 from pgf_cli.bench.studies.pulse import study as pulse
 from pgf_cli.bench.studies.pulse.report import NOISE, PulseRow, describe, share_beyond, summarise, table
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 
 
 @pytest.fixture(scope="module")

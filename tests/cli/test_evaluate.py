@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from pgf_cli.checkpoints import read_checkpoint
-from pgf_cli.core.bases import one_hot
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.genome import encode
 
 TOML = """

@@ -17,8 +17,9 @@ from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch
 from pgf_cli.bench.framework.experiment import Setting
 from pgf_cli.bench.framework.layered import Subject
 from pgf_cli.bench.framework.subjects import random_bases
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
 
 SNAPSHOT_BUDGET = 10**6

@@ -13,11 +13,12 @@ from torch.utils.checkpoint import checkpoint
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.bench.framework.subjects import random_bases
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.models.protocol import State
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.threads import computing
 
 AUTOGRAD, CHECKPOINTING, TORCH_FUNC = "autograd", "checkpointing", "torch.func, tiled"

@@ -27,9 +27,9 @@ from pgf_cli.bench.studies.fidelity.report import (
     summarise,
     table,
 )
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import tangent_sweep
 from pgf_cli.core.tiles import default_tile
 

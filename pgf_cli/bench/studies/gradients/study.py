@@ -24,8 +24,9 @@ from pgf_cli.bench.framework.layered import Subject, frechet, mamba, mamba2
 from pgf_cli.bench.framework.sizes import Sizes
 from pgf_cli.bench.framework.subjects import random_bases
 from pgf_cli.bench.studies.gradients.report import describe, summarise
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep
 
 CLAIM = "Peak memory of parameter gradients does not grow with length, where autograd's grows with it."

@@ -23,9 +23,10 @@ from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Sett
 from pgf_cli.bench.framework.sample import sample_bases, sample_model
 from pgf_cli.bench.framework.timing import watch
 from pgf_cli.bench.studies.long.report import WindowRow, describe, draw, summarise, table
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import tangent_sweep
 
 CLAIM = "Every window of a long sequence costs the time and memory of the first, and its response is as exact."

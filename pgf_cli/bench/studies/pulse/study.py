@@ -33,9 +33,10 @@ from pgf_cli.bench.studies.pulse.report import (
     summarise,
     table,
 )
-from pgf_cli.core.bases import N_CODE, BaseCodes, one_hot
+from pgf_cli.core.bases import N_CODE, BaseCodes
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.genome import LETTERS
 from pgf_cli.hits import half_life, reach
 
