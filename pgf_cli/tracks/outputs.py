@@ -2,11 +2,12 @@
 
 import os
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.registry import format_names, output_format
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.tile import TrackWriter
 
@@ -16,6 +17,23 @@ _OTHER_FILES = 32
 
 class OpenFilesError(PgfError, OSError):
     """A run would hold more files open at once than the system lets it."""
+
+
+def check_formats(formats: Sequence[OutputFormat], request: OutputRequest) -> None:
+    """See before computing that the request can be written in every format, and all of it at once.
+
+    Raises:
+        UsageError: options do not fit a format, or tracks would share a file.
+        OpenFilesError: more files would be open than the system lets a process have.
+        PgfError: whatever else a format has against it.
+    """
+    if request.bgzip and not any(each.text for each in formats):
+        text = " or ".join(name for name in format_names() if output_format(name).text)
+        raise UsageError(f"--bgzip compresses text, and no --format given is text; add --format {text}, or leave it out")
+    for each in formats:
+        each.check(request)
+    output_files(formats, request)
+    check_open_files(sum(each.open_files(request) for each in formats))
 
 
 def output_files(formats: Iterable[OutputFormat], request: OutputRequest) -> dict[str, str]:
@@ -33,8 +51,8 @@ def output_files(formats: Iterable[OutputFormat], request: OutputRequest) -> dic
             )
         seen.add(track.name)
     files: dict[str, str] = {}
-    for output_format in formats:
-        files |= output_format.files(request)
+    for each in formats:
+        files |= each.files(request)
     return files
 
 
@@ -48,8 +66,8 @@ def open_formats(
     """
     writers: list[TrackWriter] = []
     try:
-        for output_format in formats:
-            writers += output_format.open(request, paths)
+        for each in formats:
+            writers += each.open(request, paths)
     except BaseException:
         for writer in writers:
             writer.discard()

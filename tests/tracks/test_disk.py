@@ -1,5 +1,6 @@
 """Writes that the system cuts short, and limits on open files, both as the system itself makes them."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -52,7 +53,29 @@ except WriteError as error:
     print(error)
 """
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
-    assert f"cannot write {tmp_path / 'a'}: File too large" in shown
+    assert f"cannot write {tmp_path / 'a'}: File too large; raise the size that a file may have (ulimit -f)" in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space there"),
+        (errno.EDQUOT, "free some space there"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EACCES, "make it writable"),
+        (errno.EROFS, "make it writable"),
+        (errno.ENOENT, "mkdir -p"),
+        (None, "free some space there"),
+    ],
+)
+def test_the_remedy_is_that_of_the_cause(number, remedy, tmp_path):
+    error = OSError("it failed") if number is None else OSError(number, os.strerror(number))
+    with pytest.raises(WriteError) as caught, translate_os_errors(tmp_path / "a"):
+        raise error
+    assert str(caught.value).startswith(f"cannot write {tmp_path / 'a'}: ")
+    assert remedy in str(caught.value)
+    assert str(caught.value).endswith("or name another folder with --output.")
 
 
 def test_only_errors_of_the_system_are_translated(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from pgf_cli.errors import UsageError
 from pgf_cli.genome import read_bed
-from pgf_cli.tracks.names import RecordNameError, reads_as_comment, shown
+from pgf_cli.tracks.names import NamesMet, RecordNameError, reads_as_comment, reads_as_formula, shown
 from pgf_cli.tracks.registry import format_names, output_format
 from pgf_cli.tracks.request import Span, TrackSpec
 
@@ -14,7 +14,7 @@ from pgf_cli.tracks.request import Span, TrackSpec
 def test_a_record_that_bed_readers_would_skip_is_refused_for_bedgraph_and_kept_elsewhere(name, make_request):
     request = make_request(lengths={"chr1": 50, name: 50})
     with pytest.raises(
-        RecordNameError, match=rf"record {name} would be comments.*--format csv, bigwig or npz"
+        RecordNameError, match=rf"record {name} would be comments.*use another --format"
     ) as caught:
         output_format("bedgraph").check(request)
     assert "\n" not in str(caught.value)
@@ -76,3 +76,20 @@ def test_a_csv_of_tracks_of_two_records_is_refused(make_request):
         output_format("csv").check(make_request(tracks=tracks))
     output_format("csv").check(make_request(tracks=tracks[:1]))
     output_format("bedgraph").check(make_request(tracks=tracks))
+
+
+@pytest.mark.parametrize("text", ["-", "+", "", "a=1", "chr1", "'=1"])
+def test_what_a_spreadsheet_shows_as_it_is_is_no_formula(text):
+    assert not reads_as_formula(text)
+
+
+def test_three_names_are_kept_of_any_number_and_every_row_counted():
+    met = NamesMet()
+    for name in ["#b", "#a\x1b", "#b", *map(str, range(1000))]:
+        met.add(name)
+    assert met.rows == 1003
+    assert str(met) == r"#b, #a\x1b, 0, ..."
+    few = NamesMet()
+    few.add("#b")
+    few.add("#b")
+    assert str(few) == "#b"

@@ -1,5 +1,6 @@
 """The registry of output formats, and a format of somebody else's that needs nothing but its own class and a line."""
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -11,9 +12,9 @@ from pgf_cli.errors import UsageError
 from pgf_cli.tracks import registry
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.output_format import OutputFormat
-from pgf_cli.tracks.outputs import open_formats, output_files
+from pgf_cli.tracks.outputs import OpenFilesError, check_formats, open_formats, output_files
 from pgf_cli.tracks.registry import FormatEntry, format_names, output_format
-from pgf_cli.tracks.request import TrackSpec
+from pgf_cli.tracks.request import Span, TrackSpec
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
 
@@ -94,6 +95,49 @@ def test_two_tracks_that_would_share_a_file_are_refused(make_request):
     tracks = (TrackSpec("response.a_b_20", "a|b", ""), TrackSpec("response.a_b_20", "a_b", ""))
     with pytest.raises(UsageError, match=r"two tracks would be called response\.a_b_20 and share a file"):
         output_files([output_format("bedgraph")], make_request(tracks=tracks))
+
+
+def test_compression_needs_a_format_that_is_text(make_request):
+    for given in (["bigwig"], ["npz", "bigwig"]):
+        with pytest.raises(UsageError, match=r"--bgzip compresses text.*add --format bedgraph or csv"):
+            check_formats([output_format(name) for name in given], make_request(bgzip=True))
+        check_formats([output_format(name) for name in given], make_request(regions=[Span("chr1", 0, 60)]))
+    check_formats([output_format(name) for name in ("bigwig", "csv")], make_request(bgzip=True))
+
+
+def test_what_one_format_has_against_a_request_is_found_before_the_run(make_request):
+    formats = [output_format(name) for name in ("bigwig", "npz")]
+    with pytest.raises(UsageError, match="npz holds the adjoint's"):
+        check_formats(formats, make_request(adjoint=False))
+    with pytest.raises(UsageError, match="share a file"):
+        check_formats(formats[:1], make_request(tracks=(TrackSpec("a", "chr1", ""), TrackSpec("a", "chr2", ""))))
+
+
+@pytest.mark.parametrize("bgzip", [False, True])
+def test_the_files_that_writers_hold_open_are_counted_and_their_indices_not(bgzip, make_request, tmp_path, monkeypatch):
+    tracks = tuple(TrackSpec(f"response.{at}", None, "") for at in range(20))
+    request = make_request(tracks=tracks, bgzip=bgzip)
+    formats = [output_format(name) for name in ("bedgraph", "bigwig", "csv")]
+    paths = {key: tmp_path / f"x{suffix}" for key, suffix in output_files(formats, request).items()}
+    asked = []
+    monkeypatch.setattr("pgf_cli.tracks.outputs.check_open_files", asked.append)
+    check_formats(formats, request)
+    # Libraries open files of their own when they are first used.
+    for writer in open_formats(formats, request, paths):
+        writer.discard()
+    before = len(os.listdir("/dev/fd"))
+    writers = open_formats(formats, request, paths)
+    held = len(os.listdir("/dev/fd")) - before
+    for writer in writers:
+        writer.close()
+    assert asked == [held] == [41]
+
+
+def test_more_tracks_than_files_may_be_open_are_refused_before_the_run(make_request, monkeypatch):
+    tracks = tuple(TrackSpec(f"response.{at}", None, "") for at in range(10_000))
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
+    with pytest.raises(OpenFilesError, match=r"holds 20,000 output files open.*limit is 4,096: raise it \(ulimit -n\)"):
+        check_formats([output_format(name) for name in ("bedgraph", "bigwig")], make_request(tracks=tracks))
 
 
 def test_a_format_is_a_class_and_a_line(make_request, tmp_path, monkeypatch):

@@ -187,6 +187,21 @@ def test_hits_whose_lines_other_tools_skip_are_counted_in_a_warning(tmp_path):
     assert writer.warnings() == []
 
 
+def test_cells_that_a_spreadsheet_computes_are_kept_for_programs_and_warned_of(tmp_path):
+    path = tmp_path / "regions.tsv"
+    names = ["=1+1", "@SUM(A1)", "-35_box", "+1", "fine", "-", None]
+    rows = [RegionRow("chr1", at, at + 1, name, "kept", None, 1, 0, 0, 0) for at, name in enumerate(names)]
+    (warning,) = write_regions_table(path, rows)
+    assert warning.startswith("4 cells of regions.tsv begin with a sign")
+    assert "(=1+1, @SUM(A1), -35_box, ...): import" in warning
+    frame = pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, na_values=["NA"], keep_default_na=False)
+    assert frame["name"].tolist()[:-1] == names[:-1]
+    assert write_regions_table(path, rows[4:]) == []
+    writer = HitsTsvWriter(tmp_path / "hits.tsv")
+    write_hits(writer, [hit("=A1", 5, value=-1.0)])
+    assert writer.warnings()[0].startswith("2 cells of hits.tsv")
+
+
 SOURCE = TraceRow("chr1", 3, 4, "A", "ghost_1", 1200, 1197, -1 / 3, 1e-300)
 
 
