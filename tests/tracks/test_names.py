@@ -13,9 +13,7 @@ from pgf_cli.tracks.request import Span, TrackSpec
 @pytest.mark.parametrize("name", ["#first", "#", "track", "browser", "track_7", "browserling"])
 def test_a_record_that_bed_readers_would_skip_is_refused_for_bedgraph_and_kept_elsewhere(name, make_request):
     request = make_request(lengths={"chr1": 50, name: 50})
-    with pytest.raises(
-        RecordNameError, match=rf"record {name} would be comments.*use another --format"
-    ) as caught:
+    with pytest.raises(RecordNameError, match=rf"record {name} would be comments.*use another --format") as caught:
         output_format("bedgraph").check(request)
     assert "\n" not in str(caught.value)
     for other in ("csv", "bigwig", "npz"):
