@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pgf_cli.errors import PgfError
 
-
 _REMEDIES = {
     errno.EMFILE: "raise the number of files that a process may have open (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine; try again later",

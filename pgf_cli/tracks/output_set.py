@@ -15,8 +15,8 @@ from pathlib import Path
 from pgf_cli.atomic import sync_folder, write_atomically
 from pgf_cli.errors import PgfError
 from pgf_cli.interrupts import held
-from pgf_cli.tracks.durable import sync_file
 from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.durable import sync_file
 from pgf_cli.tracks.manifest import ManifestError, read_manifest
 from pgf_cli.tracks.staging import check_free
 

@@ -29,9 +29,7 @@ def check_formats(formats: Sequence[OutputFormat], request: OutputRequest) -> No
     """
     if request.bgzip and not any(each.text for each in formats):
         text = " or ".join(name for name in format_names() if output_format(name).text)
-        raise UsageError(
-            f"--bgzip compresses text, and no --format given is text; add --format {text}, or leave it out"
-        )
+        raise UsageError(f"--bgzip compresses text, and no --format given is; add --format {text}, or leave it out")
     for each in formats:
         each.check(request)
     output_files(formats, request)

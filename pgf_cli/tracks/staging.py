@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pgf_cli.errors import PgfError
-from pgf_cli.tracks.disk import WriteError, translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
 
 

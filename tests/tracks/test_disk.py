@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 
 import pytest
 
@@ -99,9 +100,9 @@ def test_a_soft_limit_is_raised_as_far_as_needed(limit):
     check_open_files(10)
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (200, hard)
     check_open_files(190)
-    files = [tempfile.TemporaryFile() for _ in range(190)]
-    for file in files:
-        file.close()
+    with ExitStack() as files:
+        for _ in range(190):
+            files.enter_context(tempfile.TemporaryFile())
     soft, after = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft > 200
     assert after == hard

@@ -42,7 +42,7 @@ def tiles(contig):
 
 
 def limits(size):
-    """Some that are too small for a file of so many bytes: nothing, a header, the middle of a buffer, all but the end."""
+    """Some that are too small for a file of so many bytes: none, a header, within a buffer, all but the end."""
     return sorted({limit for limit in (0, 1, 100, size // 3, size // 2, size - 4097, size - 1) if 0 <= limit < size})
 
 
@@ -107,6 +107,7 @@ def append(writer, rows):
         writer.write(rows)
 
 
+REGION = RegionRow("chr1", 0, 9, "a", "kept", None, 9, 0, 0, 0)
 TABLES = {
     "hits.bed": lambda path: append(HitsBedWriter(path), hits()),
     "hits.tsv": lambda path: append(HitsTsvWriter(path), hits()),

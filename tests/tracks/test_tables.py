@@ -230,7 +230,7 @@ def test_a_damaged_trace_is_one_line_naming_the_file(content, tmp_path):
     path.unlink()
     if content is not None:
         path.write_bytes(content.replace("{GOOD}", good).encode("latin-1"))
-    with pytest.raises(TraceFileError, match="cannot read .*trace.tsv"):
+    with pytest.raises(TraceFileError, match=r"cannot read .*trace\.tsv"):
         read_trace_table(path)
 
 
