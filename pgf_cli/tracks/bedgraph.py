@@ -46,6 +46,10 @@ class BedGraph(OutputFormat):
             files |= {self._index_key(track): f".{track.name}{suffix}{end}" for track in request.tracks}
         return files
 
+    def open_files(self, request: OutputRequest) -> int:
+        """See OutputFormat; an index is written when its file is closed."""
+        return len(request.tracks)
+
     def estimated_bytes(self, request: OutputRequest) -> int:
         """See OutputFormat."""
         tracks = request.tracks_by_contig()

@@ -95,13 +95,13 @@ def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
     for name, length in chrom_sizes:
         if length > _LONGEST_RECORD:
             raise UnwritableBigWigError(
-                f"record {name} has {length:,} bases, bigWig ends at {_LONGEST_RECORD:,}; use --format bedgraph."
+                f"record {name} has {length:,} bases, bigWig ends at {_LONGEST_RECORD:,}; use another --format."
             )
     names = [name.encode() for name, _ in chrom_sizes]
     if len(names) > _SEARCHED_FROM and names != sorted(names):
         raise UnwritableBigWigError(
             f"a bigWig of more than {_SEARCHED_FROM:,} records needs them sorted by name and this FASTA has "
-            f"{len(names):,} in another order; sort the FASTA (seqkit sort) or use --format bedgraph."
+            f"{len(names):,} in another order; sort the FASTA (seqkit sort) or use another --format."
         )
 
 
@@ -169,7 +169,7 @@ class BigWigWriter(TrackWriter):
             worst = too_large[0]
             raise UnwritableBigWigError(
                 f"the {self._track} at {rows.contig}:{rows.starts[worst] + 1} is {values[worst]}, beyond the float32 "
-                "that bigWig stores; use --format bedgraph."
+                "that bigWig stores; use another --format."
             )
         return values.astype(np.float32)
 

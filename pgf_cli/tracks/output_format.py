@@ -39,6 +39,10 @@ class OutputFormat(ABC):
     def files(self, request: OutputRequest) -> dict[str, str]:
         """Return what follows the prefix in the name of every file, by a key that begins with the format's name."""
 
+    def open_files(self, request: OutputRequest) -> int:
+        """Return how many files its writers hold open at once."""
+        return len(self.files(request))
+
     @abstractmethod
     def estimated_bytes(self, request: OutputRequest) -> int:
         """Return how many bytes all files take together, within about 20% where every base is scored."""
