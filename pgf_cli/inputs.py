@@ -7,8 +7,8 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from io import BufferedReader
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pgf_cli.errors import PgfError

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from pgf_cli.api.arguments import speaking_of_arguments
-from pgf_cli.core.threads import sweeping_on
 from pgf_cli.genome import Genome
 from pgf_cli.hits import Hit
 from pgf_cli.progress import Progress, SilentProgress
@@ -71,9 +70,7 @@ class Run:
         return pd.DataFrame(read_hits_tsv(self.files["hits_tsv"]), columns=columns)
 
 
-def run(
-    settings: RunSettings, *, progress: Progress | None = None, provenance: Provenance | None = None
-) -> Run:
+def run(settings: RunSettings, *, progress: Progress | None = None, provenance: Provenance | None = None) -> Run:
     """Carry out a run and write its files, as ``pgf-sensitivity run`` does with the same settings.
 
     Args:
@@ -98,7 +95,7 @@ def run(
 
 
 def _carry_out(settings: RunSettings, progress: Progress, provenance: Provenance) -> Run:
-    with Genome.open(settings.fasta) as genome, sweeping_on(settings.threads):
+    with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         for warning in plan.warnings:
             progress.message(f"warning: {warning}")

@@ -1,8 +1,9 @@
 """Sensitivities of one sequence, in memory."""
 
 import os
+from collections.abc import Iterable
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
@@ -18,13 +19,13 @@ from pgf_cli.core.certificate import Certificate, certify, take_probe
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import Targets
-from pgf_cli.core.sweeps import response
+from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.core.threads import sweeping_on
 from pgf_cli.core.tiles import default_tile
 from pgf_cli.errors import UsageError
 from pgf_cli.genome import mirror
 from pgf_cli.settings import Mode, Strand
-from pgf_cli.sweeps import CodesRecord, gradients, responses
+from pgf_cli.sweeps import CodesRecord, Gradient, gradients, responses
 from pgf_cli.sweeps.attribution import contribution, gradient_rows
 from pgf_cli.sweeps.objective import choose_objective, output_layer_for
 from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
@@ -143,75 +144,71 @@ def sensitivity(
         along, places = _direction(direction, pulses, named.name, codes, seed, reverse=reverse)
         tile = tile or default_tile(streaming, tangents_carried(along.count, ghost_distance))
         record = CodesRecord(codes, named.name)
-        found = Sensitivity(named.name, named.start, named.codes, *[None] * 6, streaming)  # type: ignore[arg-type]
+        found: dict[str, Values] = {}
+        value = None
         with sweeping_on(threads):
             if mode != "adjoint":
-                found = _with_responses(found, record, along, places, ghost_distance, tile)
+                ghosts = ghost_distance if ghost_distance and not places else None
+                tiles = responses(streaming, record, along, start=0, end=length, tile=tile, ghost_distance=ghosts)
+                found |= _along(tiles)
             if mode != "tangent":
                 intervals = [(0, length)] if targets is None else [_inside(each, length) for each in targets]
                 if reverse:
                     intervals = [mirror(*interval, length) for interval in intervals]
                 chosen = choose_objective(objective, streaming, loaded.checkpoint.alphabet)
                 weighed = chosen.over(Targets(intervals), streaming)
-                pieces = gradients(streaming, record, weighed, start=0, end=length, tile=tile)
-                found = _with_gradients(found, pieces, correct=gradient_correction)
-        return _forward(found) if reverse else found
+                pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile))[::-1]
+                value = sum(piece.value for piece in reversed(pieces))
+                found |= _of(pieces, correct=gradient_correction)
+        if places and ghost_distance and "response" in found:
+            near = _lags(places, length) < ghost_distance
+            found["ghost"] = np.where(near, 0, found["response"]).astype(found["response"].dtype)
+        if output != "logprobs":
+            del found["y"]
+        turned = {name: _forward(values) if reverse else values for name, values in found.items()}
+        for name in ("contribution", "response", "ghost"):
+            if name in turned:
+                turned[name] = np.where(named.codes == N_CODE, np.array(np.nan, turned[name].dtype), turned[name])
+        return Sensitivity(
+            name=named.name,
+            start=named.start,
+            codes=named.codes,
+            contribution=turned.get("contribution"),
+            response=turned.get("response"),
+            ghost=turned.get("ghost"),
+            gradient=turned.get("gradient"),
+            logprobs=turned.get("y"),
+            objective=value,
+            _model=streaming,
+        )
 
 
-def _with_responses(
-    found: Sensitivity, record: CodesRecord, along: Direction, places: Many[int], ghost_distance: int, tile: int
-) -> Sensitivity:
-    ghosts = ghost_distance if ghost_distance and not places else None
-    reacted, ghost, rows = [], [], []
-    model, end = found._model, len(record)  # noqa: SLF001  of the same module
-    for piece in responses(model, record, along, start=0, end=end, tile=tile, ghost_distance=ghosts):
-        reacted.append(response(piece.y_dot).numpy())
-        rows.append(piece.y.numpy())
-        if piece.ghost_dot is not None:
-            ghost.append(response(piece.ghost_dot).numpy())
-    values = np.concatenate(reacted)
-    ghost_values = np.concatenate(ghost) if ghost else None
-    if places and ghost_distance:
-        ghost_values = np.where(_lags(places, end) >= ghost_distance, values, 0).astype(values.dtype)
-    logprobs = np.concatenate(rows) if model.output == "logprobs" else None
-    bases = record[0:end]
-    return replace(
-        found,
-        response=_blank_at_n(values, bases),
-        ghost=None if ghost_values is None else _blank_at_n(ghost_values, bases),
-        logprobs=logprobs,
-    )
+def _along(tiles: Iterable[TangentTile]) -> dict[str, Values]:
+    """Output, response and ghost of a sweep, by name."""
+    parts: dict[str, list[Values]] = {}
+    for tile in tiles:
+        parts.setdefault("y", []).append(tile.y.numpy())
+        parts.setdefault("response", []).append(response(tile.y_dot).numpy())
+        if tile.ghost_dot is not None:
+            parts.setdefault("ghost", []).append(response(tile.ghost_dot).numpy())
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
-def _with_gradients(found: Sensitivity, pieces: Any, *, correct: bool) -> Sensitivity:
-    rows, scores, outputs, value = [], [], [], 0.0
-    for piece in pieces:
-        gradient = gradient_rows(piece.x_bar, correct=correct)
-        rows.append(gradient)
-        scores.append(_blank_at_n(contribution(gradient, piece.bases), piece.bases))
-        outputs.append(piece.y.numpy())
-        value += piece.value
-    logprobs = np.concatenate(outputs[::-1]) if found._model.output == "logprobs" else None  # noqa: SLF001
-    return replace(
-        found,
-        contribution=np.concatenate(scores[::-1]),
-        gradient=np.concatenate(rows[::-1]),
-        logprobs=logprobs,
-        objective=value,
-    )
-
-
-def _forward(found: Sensitivity) -> Sensitivity:
-    """Turn what was read on the other strand back to the sequence's own order."""
-    turned = {
-        name: None if (values := getattr(found, name)) is None else values[::-1].copy()
-        for name in ("contribution", "response", "ghost")
+def _of(pieces: Many[Gradient], *, correct: bool) -> dict[str, Values]:
+    """Output, gradient and contribution of a sweep's pieces from left to right, by name."""
+    rows = [gradient_rows(piece.x_bar, correct=correct) for piece in pieces]
+    return {
+        "y": np.concatenate([piece.y.numpy() for piece in pieces]),
+        "gradient": np.concatenate(rows),
+        "contribution": np.concatenate(
+            [contribution(gradient, piece.bases) for gradient, piece in zip(rows, pieces, strict=True)]
+        ),
     }
-    columns = {
-        name: None if (rows := getattr(found, name)) is None else rows[::-1, COMPLEMENT].copy()
-        for name in ("gradient", "logprobs")
-    }
-    return replace(found, **turned, **columns)
+
+
+def _forward(values: Values) -> Values:
+    """Turn what was read on the other strand back to the sequence's own order, and its bases to their complements."""
+    return values[::-1].copy() if values.ndim == 1 else values[::-1, COMPLEMENT].copy()
 
 
 def _direction(
@@ -249,11 +246,6 @@ def _lags(places: Many[int], end: int) -> NDArray[np.integer]:
     positions, pulses = np.arange(end), np.array(places)
     lags: NDArray[np.integer] = positions - pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
     return lags
-
-
-def _blank_at_n(values: Values, bases: BaseCodes) -> Values:
-    blanked: Values = np.where(bases == N_CODE, np.array(np.nan, values.dtype), values)
-    return blanked
 
 
 def _inside(interval: tuple[int, int], length: int) -> tuple[int, int]:

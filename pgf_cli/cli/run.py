@@ -2,16 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.options import run_settings, setting_sources, with_options
 from pgf_cli.settings import RunSettings
-
-if TYPE_CHECKING:
-    from pgf_cli.runs import RunPlan
 
 AFTERWORD = """
 **Files:** PREFIX.TRACK.bedgraph for each track (with --bgzip .bedgraph.gz and its index .tbi or .csi), PREFIX.csv with
@@ -51,16 +48,13 @@ def run(ctx: typer.Context, **values: Any) -> None:
 
 
 def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> Path:
-    """Plan and carry out a run; return the path of its manifest."""
+    """Carry out a run; return the path of its manifest."""
+    from pgf_cli.api.running import run as carry_out
     from pgf_cli.cli.progress import progress_for
-    from pgf_cli.genome import Genome
-    from pgf_cli.runs import Provenance, plan_run
-    from pgf_cli.runs import run as carry_out
+    from pgf_cli.runs import Provenance
 
-    with Genome.open(settings.fasta) as genome:
-        plan = plan_run(settings, genome)
-        _warn_of_dropped(plan)
-        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress_for(quiet=quiet))
+    provenance = Provenance(["pgf-sensitivity", *sys.argv[1:]], sources)
+    return carry_out(settings, progress=progress_for(quiet=quiet), provenance=provenance).manifest_path
 
 
 def show_report(manifest: Path) -> None:
@@ -69,17 +63,6 @@ def show_report(manifest: Path) -> None:
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
-
-
-def _warn_of_dropped(plan: "RunPlan") -> None:
-    dropped = [row for row in plan.selection.requested if not row.kept]
-    if dropped:
-        first = dropped[0]
-        typer.echo(
-            f"warning: {len(dropped):,} of {len(plan.selection.requested):,} regions are dropped, "
-            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all",
-            err=True,
-        )
 
 
 def certificate_passed(manifest: Path) -> bool:
@@ -105,7 +88,8 @@ def _describe(settings: RunSettings) -> None:
 
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
-        _warn_of_dropped(plan)
+        for warning in plan.warnings:
+            typer.echo(f"warning: {warning}", err=True)
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
     typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
     for span in plan.selection.spans:

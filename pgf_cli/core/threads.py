@@ -46,12 +46,15 @@ def set_threads(count: int) -> None:
 
 
 @contextmanager
-def sweeping_on(count: int | None) -> Iterator[None]:
-    """Let a block sweep on ``count`` threads, by default on all there are; torch's own number is as before afterwards."""
-    before = torch.get_num_threads()
-    set_threads(count or available_threads())
+def sweeping_on(count: int | None) -> Iterator[int]:
+    """Let a block sweep on ``count`` threads, by default on all there are, and say how many those are.
+
+    Afterwards torch's own number is what it was before.
+    """
+    before, threads = torch.get_num_threads(), count or available_threads()
+    set_threads(threads)
     try:
-        yield
+        yield threads
     finally:
         torch.set_num_threads(before)
 

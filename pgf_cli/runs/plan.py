@@ -14,7 +14,6 @@ from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.devices import resolve_device
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.tiles import default_tile
-from pgf_cli.errors import UsageError
 from pgf_cli.genome import (
     BaseCounts,
     Genome,
@@ -109,6 +108,22 @@ class RunPlan:
     def objective_text(self) -> str | None:
         """The objective in words; None where there is no adjoint."""
         return self.objective.text(self.model.output) if self.objective else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know before anything is computed, a line each."""
+        lines = []
+        if dropped := [row for row in self.selection.requested if not row.kept]:
+            lines.append(
+                f"{len(dropped):,} of {len(self.selection.requested):,} regions are dropped, the first "
+                f"{dropped[0].region} ({dropped[0].reason}); PREFIX.regions.tsv lists them all"
+            )
+        if ignored := self.checkpoint.ignored:
+            lines.append(
+                f"{len(ignored):,} tensors of the checkpoint are no part of the model and ignored, the first "
+                f"{ignored[0]}; the manifest lists them all"
+            )
+        return lines
 
     def oriented(self, contig: str) -> OrientedRecord:
         """Return a record on the strand that is read."""
@@ -238,4 +253,3 @@ def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]
         record = genome.record(span.contig)
         for start in range(span.start, span.end, PROBE_CHUNK):
             yield record[start : min(span.end, start + PROBE_CHUNK)]
-

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from pgf_cli.core.certificate import certify
-from pgf_cli.core.threads import available_threads, set_threads
+from pgf_cli.core.threads import sweeping_on
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
@@ -61,7 +61,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
         outputs = OutputSet(folder, force=settings.force)
         try:
-            _carry_out(plan, key, provenance, progress, store, outputs)
+            with sweeping_on(settings.threads) as threads:
+                _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
             if store.kept and getattr(error, "advice", "") is None:
                 error.advice = (  # type: ignore[attr-defined]
@@ -94,15 +95,19 @@ def _is_complete(plan: RunPlan, key: Key) -> bool:
 
 
 def _carry_out(
-    plan: RunPlan, key: Key, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
+    plan: RunPlan,
+    key: Key,
+    provenance: Provenance,
+    progress: Progress,
+    store: PartStore,
+    outputs: OutputSet,
+    threads: int,
 ) -> None:
     started, began = datetime.now(UTC), time.perf_counter()
     progress.message(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    threads = plan.settings.threads or available_threads()
-    set_threads(threads)
     certificate = certify(plan.model, plan.probe)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
@@ -144,9 +149,7 @@ def _score(
     return entries, totals
 
 
-def _results(
-    plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter
-) -> Iterator[RecordResult]:
+def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter) -> Iterator[RecordResult]:
     """Yield what becomes of each record, in the FASTA's order."""
     context = lru_cache(2)(partial(record_context, plan))
     kinds, passes = kinds_of(plan), plan.selection.passes
