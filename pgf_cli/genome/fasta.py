@@ -1,5 +1,7 @@
 """Sequence of a FASTA by record and position, one byte a base, never a whole chromosome at once."""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +14,9 @@ from pgf_cli.genome.bgzf import DamagedBlockError
 from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaError
 from pgf_cli.genome.faidx import FaiRow
 from pgf_cli.genome.index import IndexedFasta, Text, open_indexed
-from pgf_cli.inputs import identity_of
+from pgf_cli.genome.record_slice import RecordSlice
+from pgf_cli.genome.source import identity_of, read_at
+from pgf_cli.inputs import InputFile
 
 _CHUNK = 1 << 20
 
@@ -20,11 +24,14 @@ _CHUNK = 1 << 20
 class Genome:
     """An open FASTA, plain or BGZF; use as a context manager. Record names are the first word of the header.
 
+    ``genome["chr1"]`` is the whole record and ``genome["chr1"][1000:2000]`` bases of it, as `RecordSlice`: nothing is
+    read before its codes are asked for. Iterating gives the names.
+
     Attributes:
         path: the FASTA.
         names: record names in file order.
         lengths: bases per record, in file order.
-        identity: of the file that was opened, as `identity_of` gives it.
+        identity: of the file that was opened.
     """
 
     def __init__(self, path: Path, fasta: IndexedFasta) -> None:
@@ -35,16 +42,49 @@ class Genome:
         self.names: tuple[str, ...] = tuple(self.lengths)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path | str) -> Self:
         """Open a FASTA, building its index if there is none that fits; errors as for `open_indexed`."""
-        return cls(path, open_indexed(path))
+        return cls(Path(path), open_indexed(Path(path)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.lengths
+
+    def __getitem__(self, name: str) -> RecordSlice:
+        """Return the record of that name; errors as for `record`."""
+        record = self.record(name)
+        return RecordSlice(record, 0, len(record))
 
     def changed(self) -> bool:
-        """Whether another file stands at the path now, or this one was written to since it was opened."""
+        """Whether another file stands at the path now, or none, or this one was written to since it was opened."""
+        return self._as_input("").changed() or identity_of(self._fasta.file) != self.identity
+
+    def read_whole(self) -> InputFile:
+        """Return what the file holds, with the hash of its bytes as they stand on the disk, compressed or not.
+
+        It is read from the file that was opened, whatever stands at its path now.
+
+        Raises:
+            FastaError: it changed since it was opened.
+            FastaAccessError: it cannot be read any more.
+        """
+        digest = hashlib.sha256()
         try:
-            return identity_of(self.path) != self.identity
-        except OSError:
-            return True
+            for at in range(0, self.identity.st_size, _CHUNK):
+                digest.update(read_at(self._fasta.file, at, at + _CHUNK))
+        except OSError as error:
+            raise FastaAccessError(f"{self.path} cannot be read ({error.strerror}); is its disk there?") from error
+        if identity_of(self._fasta.file) != self.identity:
+            raise FastaError(f"{self.path} changed while in use; run again when it is complete")
+        return self._as_input(digest.hexdigest())
+
+    def _as_input(self, sha256: str) -> InputFile:
+        return InputFile(self.path, self.identity.st_size, sha256, self.identity)
 
     def record(self, name: str) -> "Record":
         """Return the record of that name.

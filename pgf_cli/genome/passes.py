@@ -78,6 +78,17 @@ class RecordPasses:
         index = self._span_at(position)
         return None if index is None else self.passes[self._pass_of[index]]
 
+    def index_at(self, position: int) -> int:
+        """Return which pass writes a position.
+
+        Raises:
+            LookupError: nothing is written there.
+        """
+        index = self._span_at(position)
+        if index is None:
+            raise LookupError(f"position {position} of {self.contig} is not written")
+        return self._pass_of[index]
+
     def written_until(self, position: int) -> int | None:
         """Return the end of the written stretch that holds a position; None where nothing is written."""
         index = self._span_at(position)
