@@ -1,6 +1,5 @@
 """Sequence of a FASTA by record and position, one byte a base, never a whole chromosome at once."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +14,7 @@ from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaEr
 from pgf_cli.genome.faidx import FaiRow
 from pgf_cli.genome.index import IndexedFasta, Text, open_indexed
 from pgf_cli.genome.record_slice import RecordSlice
-from pgf_cli.genome.source import identity_of, read_at
-from pgf_cli.inputs import InputFile
+from pgf_cli.inputs import is_other
 
 _CHUNK = 1 << 20
 
@@ -62,29 +60,7 @@ class Genome:
 
     def changed(self) -> bool:
         """Whether another file stands at the path now, or none, or this one was written to since it was opened."""
-        return self._as_input("").changed() or identity_of(self._fasta.file) != self.identity
-
-    def read_whole(self) -> InputFile:
-        """Return what the file holds, with the hash of its bytes as they stand on the disk, compressed or not.
-
-        It is read from the file that was opened, whatever stands at its path now.
-
-        Raises:
-            FastaError: it changed since it was opened.
-            FastaAccessError: it cannot be read any more.
-        """
-        digest = hashlib.sha256()
-        try:
-            for at in range(0, self.identity.st_size, _CHUNK):
-                digest.update(read_at(self._fasta.file, at, at + _CHUNK))
-        except OSError as error:
-            raise FastaAccessError(f"{self.path} cannot be read ({error.strerror}); is its disk there?") from error
-        if identity_of(self._fasta.file) != self.identity:
-            raise FastaError(f"{self.path} changed while in use; run again when it is complete")
-        return self._as_input(digest.hexdigest())
-
-    def _as_input(self, sha256: str) -> InputFile:
-        return InputFile(self.path, self.identity.st_size, sha256, self.identity)
+        return is_other(self.path, self.identity)
 
     def record(self, name: str) -> "Record":
         """Return the record of that name.

@@ -17,8 +17,8 @@ from pgf_cli.atomic import write_atomically
 from pgf_cli.genome.bgzf import BlockScanner, BlockText, DamagedBlockError, EndMarkError, pack_index, unpack_index
 from pgf_cli.genome.errors import FastaAccessError, FastaError
 from pgf_cli.genome.faidx import BYTE_ORDER_MARK, LONGEST_HEADER, FaiRow, pack_rows, scan, unpack_rows
-from pgf_cli.genome.source import identity_of, is_bgzf, open_fasta, read_at
-from pgf_cli.inputs import Identity
+from pgf_cli.genome.source import is_bgzf, open_fasta, read_at
+from pgf_cli.inputs import Identity, identity_of
 
 _LONGEST_TAIL = 4096
 _LARGEST_INDEX = 1 << 30
@@ -92,7 +92,7 @@ def open_indexed(path: Path) -> IndexedFasta:
 
 
 def _indexed(path: Path, file: io.FileIO) -> IndexedFasta:
-    identity = identity_of(file)
+    identity = identity_of(file.fileno())
     compressed = is_bgzf(path, file)
     places = _places(path)
     for place in places:
@@ -107,7 +107,7 @@ def _indexed(path: Path, file: io.FileIO) -> IndexedFasta:
         except OSError as error:
             failure = f"{place.fai.parent}: {error.strerror or error}"
             continue
-        if identity_of(file) == identity and (opened := _open_with(file, place, compressed)) is not None:
+        if identity_of(file.fileno()) == identity and (opened := _open_with(file, place, compressed)) is not None:
             return IndexedFasta(file, *opened, identity)
         raise FastaError(f"{path} changed while it was being indexed; run again when it is complete")
     raise FastaAccessError(

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pgf_cli.genome.errors import GenomeError
-from pgf_cli.genome.source import identity_of
-from pgf_cli.inputs import InputFile
+from pgf_cli.inputs import InputFile, identity_of
 
 MOST_LINES = 10_000_000
 MOST_CHARACTERS = 1 << 32
@@ -29,14 +28,6 @@ PATIENCE_SECONDS = 1.0
 _STDIN = Path("-")
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _POLL_SECONDS = 0.02
-
-
-class PipeInput(InputFile):
-    """What was read from a pipe, which holds nothing any more that could change."""
-
-    def changed(self) -> bool:
-        """Return False."""
-        return False
 
 
 class LineReader:
@@ -122,8 +113,8 @@ class _Hashed(io.RawIOBase):
         self._file = file
         self._digest = hashlib.sha256()
         self._bytes = 0
-        self._identity = identity_of(file)
-        self._is_pipe = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._identity = identity_of(file.fileno()) if regular else None
 
     def readable(self) -> bool:
         """Return True."""
@@ -136,7 +127,7 @@ class _Hashed(io.RawIOBase):
         while not (count := self._file.readinto(buffer)):
             if count is None:
                 select.select([self._file], [], [])
-            elif self._is_pipe and not self._bytes and time.monotonic() < deadline:
+            elif self._identity is None and not self._bytes and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
             else:
                 return 0
@@ -145,8 +136,7 @@ class _Hashed(io.RawIOBase):
         return count
 
     def as_input(self, path: Path) -> InputFile:
-        kind = PipeInput if self._is_pipe else InputFile
-        return kind(path, self._bytes, self._digest.hexdigest(), self._identity)
+        return InputFile(path, self._bytes, self._digest.hexdigest(), self._identity)
 
 
 @contextmanager

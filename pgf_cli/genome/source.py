@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 
 from pgf_cli.genome.errors import FastaAccessError, FastaError
-from pgf_cli.inputs import Identity
 
 _COMPRESSED_SUFFIXES = (".gz", ".bgz")
 _FOREIGN_MAGIC = {b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
@@ -78,12 +77,6 @@ def is_bgzf(path: Path, file: io.FileIO) -> bool:
     if named_compressed:
         raise FastaError(f"{path} is named as compressed but is not; rename it without {path.suffix}")
     return False
-
-
-def identity_of(file: io.FileIO) -> Identity:
-    """Return what tells an open file from any other, and from itself after a change."""
-    status = os.fstat(file.fileno())
-    return Identity(*(getattr(status, field) for field in Identity._fields))
 
 
 def read_at(file: io.FileIO, start: int, end: int) -> bytes:

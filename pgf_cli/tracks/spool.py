@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.disk import translate_os_errors
 
 
 class TrackSpool:
@@ -27,7 +27,7 @@ class TrackSpool:
 
     def __init__(self, folder: Path, tracks: list[str], dtype: np.dtype[Any], start: int, end: int) -> None:
         self._folder = folder
-        with writing(folder):
+        with translate_os_errors(folder):
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
         self._dtype = dtype
         self._start = start
@@ -41,7 +41,7 @@ class TrackSpool:
         Raises:
             WriteError: the disk refuses.
         """
-        with writing(self._folder):
+        with translate_os_errors(self._folder):
             for track, row in values.items():
                 os.pwrite(self._file.fileno(), row.astype(self._dtype, copy=False).tobytes(), self._place(track, start))
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pgf_cli.core.bases import N_CODE
 from pgf_cli.errors import PgfError
 
+HYPOTHETICAL = ("hypothetical A", "hypothetical C", "hypothetical G", "hypothetical T")
+"""Names of the hypothetical scores among a tile's values: what a base would contribute if it stood there."""
+
 
 class ScoredTile(NamedTuple):
     """Consecutive bases of one record with their scores.
@@ -35,7 +38,8 @@ class ScoredTile(NamedTuple):
 class TrackWriter(Protocol):
     """Takes tiles in the FASTA's order, by increasing start within a record, with gaps where nothing is written.
 
-    A writer is ended once, by `close`, which completes the file, or by `discard`, which lets go of an unfinished one.
+    A tile may have more values than the writer writes. A writer is ended once, by `close`, which completes the file,
+    or by `discard`, which lets go of an unfinished one.
     """
 
     def write(self, tile: ScoredTile) -> None:
@@ -46,6 +50,10 @@ class TrackWriter(Protocol):
 
     def discard(self) -> None:
         """Let go of the file without completing it; raises nothing."""
+
+    def warnings(self) -> list[str]:
+        """Return what users should know of the completed file, a line each."""
+        return []
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pgf_cli.tracks import TrackSpool
+from pgf_cli.tracks.spool import TrackSpool
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
