@@ -46,7 +46,7 @@ _HOMES = {
     "sample_data": "sample_folder",
     "sensitivity": "api.sensitivity",
 }
-"""Where each name is defined: it is imported when it is first asked for, as torch takes seconds and --help needs none."""
+"""Where each name is defined: imported when first asked for, as torch takes seconds and --help needs none."""
 
 
 def __getattr__(name: str) -> Any:

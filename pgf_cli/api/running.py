@@ -20,7 +20,9 @@ from pgf_cli.tracks.manifest import Manifest, read_manifest
 
 
 class Tracks(Mapping[str, pd.DataFrame]):
-    """A run's tracks by name, each read from its file when it is asked for: chrom, start, end (0-based half-open), value.
+    """A run's tracks by name, each read from its file when it is asked for.
+
+    A track is a data frame with the columns chrom, start, end (0-based half-open) and value.
 
     Bases without a score have no row.
     """

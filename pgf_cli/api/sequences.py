@@ -54,8 +54,8 @@ def named_codes(sequence: Sequence) -> NamedCodes:
         named = NamedCodes(sequence.name, sequence.start, sequence.codes)
     else:
         raise UsageError(
-            f"sequence is a {type(sequence).__name__}; give a string of letters, a numpy array of base codes (A=0, C=1, "
-            'G=2, T=3, N=4) or bases of a genome, as in genome["chr1"][1000:2000]'
+            f"sequence is a {type(sequence).__name__}; give a string of letters, a numpy array of base codes "
+            '(A=0, C=1, G=2, T=3, N=4) or bases of a genome, as in genome["chr1"][1000:2000]'
         )
     if not len(named.codes):
         raise UsageError("sequence has no bases; give at least one")
@@ -76,8 +76,8 @@ def _checked(codes: NDArray[np.integer]) -> BaseCodes:
 def open_genome(path: str | os.PathLike[str]) -> Genome:
     """Open a FASTA, plain or bgzip-compressed, without reading it; close it, or use it as a context manager.
 
-    ``genome["chr1"]`` is a record, ``genome["chr1"][1000:2000]`` some of its bases (0-based half-open, as Python counts),
-    ``genome.names`` and ``genome.lengths`` say what there is.
+    ``genome["chr1"]`` is a record, ``genome["chr1"][1000:2000]`` some of its bases (0-based half-open, as Python
+    counts), ``genome.names`` and ``genome.lengths`` say what there is.
 
     Raises:
         PgfError: it cannot be read, or is no FASTA.
