@@ -18,7 +18,7 @@ def test_every_public_name_is_there_and_documented():
         assert inspect.getdoc(value), name
         assert value.__module__.startswith("pgf_cli.")
     with pytest.raises(AttributeError, match="nothing_such"):
-        pgf_cli.nothing_such
+        _ = pgf_cli.nothing_such
 
 
 @pytest.mark.parametrize("module", ["models", "sequences", "sensitivity", "running"])
