@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -60,14 +60,12 @@ def read_torch(path: Path, inputs: Inputs) -> object:
             ) from error
 
 
-def named_tensors(value: object, where: object) -> dict[str, Tensor]:
-    """Check that a value is a state dict.
+def named_tensors(value: Mapping[Any, Any], where: object) -> dict[str, Tensor]:
+    """Check that a dictionary is a state dict.
 
     Raises:
-        CheckpointError: it is no dictionary, or an entry is not a dense tensor with a name.
+        TensorError: an entry is not a dense tensor with a name.
     """
-    if not isinstance(value, Mapping):
-        raise CheckpointError(f"{where} holds a {type(value).__name__}, not tensors by name; save model.state_dict().")
     for name, tensor in value.items():
         if isinstance(name, str) and isinstance(tensor, Unusable):
             raise TensorError(f"{where}: tensor {name:.200} is {tensor.kind}; save it dense.")
