@@ -1,7 +1,14 @@
 """The errors that a user can mend. Only the command line turns them into a line and an exit code."""
 
 
-class PgfError(Exception):
+class Advised:
+    """An error that can say how to go on."""
+
+    advice: str | None = None
+    """A clause that the command line adds to its line, set by whoever knows what is left and how to resume."""
+
+
+class PgfError(Advised, Exception):
     """Something that the user can mend; the message is one line: what happened, where, and what to do."""
 
     def __str__(self) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from pgf_cli.checkpoints import read_checkpoint
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.models.protocol import map_state
 from pgf_cli.core.objectives import LogLikelihood
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep
 from pgf_cli.genome import Genome
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pgf_cli.core.bases import X_COLUMNS
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
-from pgf_cli.core.threads import alone
+from pgf_cli.core.threads import single_threaded
 
 _PROBES = (64, 128)
 """Tiles that are swept to learn what a base of a tile costs."""
@@ -84,7 +84,7 @@ def _peak(model: StreamingModel, tile: int) -> int:
     """The most bytes that a sweep of two tiles holds: in the second, the first one's state is there too."""
     codes = (np.arange(2 * tile) % 4).astype(np.uint8)
     live = _LiveTensors(model.parameters())
-    with live, alone():
+    with live, single_threaded():
         for part in tangent_sweep(model, codes, Contrast(), end=len(codes), tile=tile):
             response(part.y_dot)
     return live.peak

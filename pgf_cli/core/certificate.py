@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import N_CODE, BaseCodes, one_hot
+from pgf_cli.core.bases import N_CODE, BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps.adjoint import adjoint_sweep
 from pgf_cli.core.sweeps.tangent import tangent_sweep
 

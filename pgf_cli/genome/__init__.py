@@ -1,6 +1,7 @@
 """Sequence input: FASTA files, their alphabet, and the regions of them that a run reads; their annotation."""
 
-from pgf_cli.genome.alphabet import LETTERS, N_CODE, BaseCounts, count, decode, encode
+from pgf_cli.core.bases import LETTERS, N_CODE
+from pgf_cli.genome.alphabet import BaseCounts, count, decode, encode
 from pgf_cli.genome.annotation import AnnotationError, Gene, GeneStrand, read_genes
 from pgf_cli.genome.bed import RequestedRegion, read_bed
 from pgf_cli.genome.blocks import InBlocks
@@ -14,9 +15,11 @@ from pgf_cli.genome.errors import (
     RegionError,
 )
 from pgf_cli.genome.fasta import Genome, Record
+from pgf_cli.genome.oriented import OrientedRecord
+from pgf_cli.genome.passes import ReadPass, RecordPasses
 from pgf_cli.genome.pulse_sites import PulseSite, parse_pulse, read_pulses
 from pgf_cli.genome.regions import Region, parse_region
-from pgf_cli.genome.selection import Selection, Sweep, select
+from pgf_cli.genome.selection import Selection, select
 from pgf_cli.genome.shuffle import Shuffled
 from pgf_cli.genome.strand import ReverseComplement, complement, mirror
 
@@ -24,6 +27,7 @@ __all__ = [
     "Genome",
     "Record",
     "InBlocks",
+    "OrientedRecord",
     "LETTERS",
     "N_CODE",
     "BaseCounts",
@@ -35,7 +39,8 @@ __all__ = [
     "RequestedRegion",
     "read_bed",
     "Selection",
-    "Sweep",
+    "ReadPass",
+    "RecordPasses",
     "select",
     "PulseSite",
     "parse_pulse",

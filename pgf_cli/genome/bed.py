@@ -23,7 +23,7 @@ class RequestedRegion(NamedTuple):
     reason: str
 
 
-def judge(
+def validate(
     region: Region, name: str, lengths: Mapping[str, int], unknown: Callable[[str], str] | None = None
 ) -> RequestedRegion:
     """Keep a region that has bases and lies inside its record; else say why it is dropped."""
@@ -62,7 +62,7 @@ def read_bed(path: Path, lengths: Mapping[str, int]) -> list[RequestedRegion]:
     def unknown(contig: str) -> str:
         return str(ContigNotFoundError(contig, lengths))
 
-    return [judge(*_parse_row(line, f"{path}, line {number:,}"), lengths, unknown) for number, line in _rows(path)]
+    return [validate(*_parse_row(line, f"{path}, line {number:,}"), lengths, unknown) for number, line in _rows(path)]
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str]]:

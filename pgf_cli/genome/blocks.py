@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_cli.core.bases import BaseSequence
 from pgf_cli.genome.errors import GenomeError
-from pgf_cli.genome.strand import Bases
 
 BLOCK_BASES = 1 << 16
 # A tile may lie across two blocks, and looking at a hit or at the base after the tile needs another.
@@ -19,7 +19,7 @@ class InBlocks:
     What a slice gives is shared with later ones: do not write into it. Errors are those of the slice alone.
     """
 
-    def __init__(self, bases: Bases) -> None:
+    def __init__(self, bases: BaseSequence) -> None:
         self._bases = bases
         self._block = lru_cache(KEPT_BLOCKS)(self._read)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pgf_cli.genome.alphabet import LETTERS
+from pgf_cli.core.bases import LETTERS
 from pgf_cli.genome.bed import read_bed
 from pgf_cli.genome.errors import ContigNotFoundError, RegionError
 

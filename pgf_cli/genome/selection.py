@@ -2,43 +2,39 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from pgf_cli.errors import UsageError
-from pgf_cli.genome.bed import RequestedRegion, judge, read_bed
+from pgf_cli.genome.bed import RequestedRegion, read_bed, validate
 from pgf_cli.genome.errors import ContigNotFoundError, RegionError
+from pgf_cli.genome.passes import ReadPass, RecordPasses
 from pgf_cli.genome.regions import Region, parse_region
 from pgf_cli.genome.strand import mirror
 
 
-class Sweep(NamedTuple):
-    """One pass along a record: reading begins at `start`; `spans`, sorted and disjoint, are what is written.
-
-    Positions are those of the strand that is read.
-    """
-
-    contig: str
-    start: int
-    spans: tuple[Region, ...]
-    until: int = 0
-    """Reading goes on to here at least, 0-based exclusive."""
-
-    @property
-    def end(self) -> int:
-        """Where reading ends, 0-based exclusive."""
-        return max(self.until, self.spans[-1].end)
-
-
-class Selection(NamedTuple):
+@dataclass(frozen=True)
+class Selection:
     """What was asked for and what serves it."""
 
     requested: tuple[RequestedRegion, ...]
     """Every region asked for, in the order of asking."""
     spans: tuple[Region, ...]
-    """What is written: the regions kept, merged, in FASTA order."""
-    sweeps: tuple[Sweep, ...]
+    """What is written: the regions kept, merged, in FASTA order, in the record's own coordinates."""
+    passes: tuple[ReadPass, ...]
     """What is read for it, in FASTA order; within a record in the order of reading."""
+
+    @cached_property
+    def by_record(self) -> dict[str, RecordPasses]:
+        """The passes of each record, in FASTA order."""
+        return {contig: RecordPasses(group) for contig, group in groupby(self.passes, lambda one: one.contig)}
+
+    @cached_property
+    def spans_by_record(self) -> dict[str, tuple[Region, ...]]:
+        """What is written of each record, in FASTA order, in the record's own coordinates."""
+        return {contig: tuple(group) for contig, group in groupby(self.spans, lambda span: span.contig)}
 
 
 def select(
@@ -51,10 +47,10 @@ def select(
     *,
     reverse: bool = False,
 ) -> Selection:
-    """Settle what to sweep: the union of region strings, a BED file and whole records; every record by default.
+    """Settle what to read: the union of region strings, a BED file and whole records; every record by default.
 
-    Overlapping and touching regions are merged. A sweep serves all of a record's regions and begins at its first base,
-    so that a base has one value whatever was asked; with `context` each merged region has a sweep of its own.
+    Overlapping and touching regions are merged. A pass serves all of a record's regions and begins at its first base,
+    so that a base has one value whatever was asked; with `context` each merged region has a pass of its own.
 
     Args:
         genome_lengths: bases per record, in FASTA order.
@@ -71,7 +67,7 @@ def select(
     """
     if context is not None and context < 0:
         raise UsageError(f"a context of {context} bases cannot be read; give 0 or more")
-    requested = [judge(parse_region(text, genome_lengths, source), ".", genome_lengths) for text in regions]
+    requested = [validate(parse_region(text, genome_lengths, source), ".", genome_lengths) for text in regions]
     if bed is not None:
         requested += read_bed(bed, genome_lengths)
     nothing_named = not regions and bed is None and not chroms
@@ -81,18 +77,18 @@ def select(
         raise RegionError(_why_nothing(requested))
     merged = _merge(kept)
     spans = {name: merged[name] for name in genome_lengths if name in merged}
-    sweeps = [
-        sweep
+    passes = [
+        one
         for name, written in spans.items()
-        for sweep in _sweeps(_mirrored(written, genome_lengths[name]) if reverse else written, context)
+        for one in _passes(_mirrored(written, genome_lengths[name]) if reverse else written, context)
     ]
-    return Selection(tuple(requested), tuple(span for written in spans.values() for span in written), tuple(sweeps))
+    return Selection(tuple(requested), tuple(span for written in spans.values() for span in written), tuple(passes))
 
 
 def _whole(name: str, lengths: Mapping[str, int], source: str) -> RequestedRegion:
     if name not in lengths:
         raise ContigNotFoundError(name, lengths, source)
-    return judge(Region(name, 0, lengths[name]), ".", lengths)
+    return validate(Region(name, 0, lengths[name]), ".", lengths)
 
 
 def _merge(regions: Iterable[Region]) -> dict[str, list[Region]]:
@@ -110,10 +106,10 @@ def _mirrored(spans: Sequence[Region], length: int) -> list[Region]:
     return [Region(span.contig, *mirror(span.start, span.end, length)) for span in reversed(spans)]
 
 
-def _sweeps(spans: Sequence[Region], context: int | None) -> list[Sweep]:
+def _passes(spans: Sequence[Region], context: int | None) -> list[ReadPass]:
     if context is None:
-        return [Sweep(spans[0].contig, 0, tuple(spans))]
-    return [Sweep(span.contig, max(0, span.start - context), (span,)) for span in spans]
+        return [ReadPass(spans[0].contig, 0, tuple(spans))]
+    return [ReadPass(span.contig, max(0, span.start - context), (span,)) for span in spans]
 
 
 def _why_nothing(dropped: Sequence[RequestedRegion]) -> str:

@@ -11,8 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_cli.genome.alphabet import N_CODE
-from pgf_cli.genome.strand import Bases
+from pgf_cli.core.bases import N_CODE, BaseSequence
 
 SEGMENT = 1 << 20
 
@@ -24,7 +23,7 @@ class Shuffled:
     composition. What stands at a position depends on the seed, the record's name and its bases alone.
     """
 
-    def __init__(self, bases: Bases, contig: str, seed: int) -> None:
+    def __init__(self, bases: BaseSequence, contig: str, seed: int) -> None:
         self._bases = bases
         self._key = (seed, int.from_bytes(hashlib.sha256(contig.encode()).digest()[:8]))
         self._segment = lru_cache(maxsize=2)(self._shuffle)

@@ -1,27 +1,17 @@
 """Reading the other strand: a record's reverse complement, and the coordinates that go with it."""
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_cli.genome.alphabet import N_CODE
+from pgf_cli.core.bases import LETTERS, N_CODE, BaseSequence
 
 _COMPLEMENT = np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)
-
-
-class Bases(Protocol):
-    """Base codes of one record by position."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, positions: slice, /) -> NDArray[np.uint8]: ...
 
 
 class ReverseComplement:
     """A record's other strand, read 5' to 3'; position p stands for the record's position length - 1 - p."""
 
-    def __init__(self, record: Bases) -> None:
+    def __init__(self, record: BaseSequence) -> None:
         self._record = record
 
     def __len__(self) -> int:
@@ -34,8 +24,8 @@ class ReverseComplement:
 
 
 def complement(letter: str) -> str:
-    """Return the base that pairs with A, C, G or T."""
-    return letter.translate(str.maketrans("ACGT", "TGCA"))
+    """Return the base that pairs with A, C, G or T; N with N."""
+    return LETTERS[_COMPLEMENT[LETTERS.index(letter)]]
 
 
 def mirror(start: int, end: int, length: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from pgf_cli.checkpoints import Inspection
-from pgf_cli.tracks import readable_bytes
+from pgf_cli.tracks.estimates import readable_bytes
 
 IGNORED_SHOWN = 8
 _HEADS = {"tied": "the embedding (tied)", "own": "its own", "none": "none"}

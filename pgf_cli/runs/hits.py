@@ -1,12 +1,11 @@
 """From a record's peaks to its hits, with everything that is said of them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
-from typing import NamedTuple, Protocol
+from functools import cache, partial
+from typing import Protocol
 
-from pgf_cli.core.bases import N_CODE, BaseSequence
-from pgf_cli.genome import PulseSite, Record, Sweep, decode, mirror
+from pgf_cli.core.bases import N_CODE
+from pgf_cli.genome import PulseSite, RecordPasses, decode
 from pgf_cli.hits import (
     Hit,
     Peak,
@@ -17,58 +16,12 @@ from pgf_cli.hits import (
     nearest_pulse,
     reach,
 )
-from pgf_cli.runs.tracks import RecordDirection, Track
-from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import TrackSpool
+from pgf_cli.runs.context import RecordContext
+from pgf_cli.runs.tracks import Track
+from pgf_cli.runs.values import RecordValues
 from pgf_cli.tracks.manifest import GhostEntry
 
 HIT_CONTEXT = 10
-
-
-class ReadRecord(NamedTuple):
-    """A record as it is read: its bases on the strand that is read, and the sweeps, in that strand's positions."""
-
-    record: Record
-    bases: BaseSequence
-    sweeps: Sequence[Sweep]
-    reverse: bool
-
-    @property
-    def name(self) -> str:
-        """The record's name."""
-        return self.record.name
-
-    @property
-    def start(self) -> int:
-        """The first position written."""
-        return self.sweeps[0].spans[0].start
-
-    @property
-    def end(self) -> int:
-        """One past the last position written."""
-        return self.sweeps[-1].end
-
-    def forward(self, position: int) -> int:
-        """Return a position in the record's own coordinates."""
-        return len(self.record) - 1 - position if self.reverse else position
-
-    def forward_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return an interval in the record's own coordinates."""
-        return mirror(start, end, len(self.record)) if self.reverse else (start, end)
-
-    def forward_hit(self, hit: Hit) -> Hit:
-        """Return a hit in the record's own coordinates."""
-        position = self.forward(hit.start)
-        return replace(hit, start=position, end=position + 1)
-
-    def written_until(self, position: int) -> int | None:
-        """Return the end of the written stretch that holds a position; None where nothing is written."""
-        spans = (span for sweep in self.sweeps for span in sweep.spans)
-        return next((span.end for span in spans if span.start <= position < span.end), None)
-
-    def sweep_at(self, position: int) -> Sweep:
-        """Return the sweep that writes a position."""
-        return next(sweep for sweep in self.sweeps if any(s.start <= position < s.end for s in sweep.spans))
 
 
 class Scores(Protocol):
@@ -83,23 +36,19 @@ class HitCaller:
     """Calls the hits of one record's tracks, those of signed tracks by magnitude.
 
     Args:
-        reading: the record.
-        direction: what was swept along it.
-        tracks: its tracks.
-        spool: their values.
-        settings: the run's.
+        context: the record.
+        passes: its passes.
+        values: its tracks' values.
     """
 
-    def __init__(
-        self,
-        reading: ReadRecord,
-        direction: RecordDirection,
-        tracks: Sequence[Track],
-        spool: TrackSpool,
-        settings: RunSettings,
-    ) -> None:
-        self._reading, self._direction, self._spool, self._settings = reading, direction, spool, settings
-        self._responses = {track.index: track.name for track in tracks if track.kind == "response"}
+    def __init__(self, context: RecordContext, passes: RecordPasses, values: RecordValues) -> None:
+        self._context, self._passes, self._values = context, passes, values
+        self._settings = context.plan.settings
+        self._responses = {track.index: track.name for track in context.tracks if track.kind == "response"}
+        self._pulses = {track.name: context.direction.pulses_of(track) for track in context.tracks if track.is_tangent}
+        self._places = {name: [place for place, _ in pulses] for name, pulses in self._pulses.items()}
+        # Many hits go back to one pulse.
+        self._reach = cache(self._find_reach)
 
     def call(self, track: Track, scores: Scores, null: Sequence[float] | None) -> list[Hit]:
         """Return a track's hits, highest first; positions are those of the strand that is read."""
@@ -118,10 +67,10 @@ class HitCaller:
 
     def _hit(self, track: Track, rank: int, peak: Peak, scores: Scores, rate: float | None) -> Hit:
         position = peak.position
-        value = self._spool.read(track.name, position, position + 1)[0]
+        value = self._values.read(track.name, position, position + 1)[0]
         pulse, lag, life, far = self._persistence(track, position)
         return Hit(
-            chrom=self._reading.name,
+            chrom=self._context.record.name,
             start=position,
             end=position + 1,
             name=f"{track.name}_{rank}",
@@ -136,48 +85,55 @@ class HitCaller:
             half_life=life,
             reach=far,
             flags=self._flags(position),
-            context=self._context(position),
+            context=self._surroundings(position),
         )
 
     def _persistence(self, track: Track, position: int) -> tuple[PulseSite | None, int | None, int | None, int | None]:
         """The pulse that a hit goes back to, its lag, its half-life and the pulse's reach."""
-        pulses = self._direction.pulses_of(track) if track.is_tangent else []
-        places = [place for place, _ in pulses]
+        places = self._places.get(track.name, [])
         index = nearest_pulse(position, places)
         if index is None:
             return None, None, None, None
-        place, site = pulses[index]
-        following = places[index + 1] if index + 1 < len(places) else self._reading.end
-        read = partial(self._spool.read, self._responses[track.index])
-        until = self._reading.written_until(position)
-        life = half_life(read, position, min(following, until or 0))
-        until = self._reading.written_until(place)
-        far = None if until is None else reach(read, place, min(following, until))
-        return site, position - place, life, far
+        response = self._responses[track.index]
+        following = places[index + 1] if index + 1 < len(places) else self._passes.end
+        until = self._passes.written_until(position)
+        life = half_life(partial(self._values.read, response), position, min(following, until or 0))
+        far = self._reach(response, places[index], following)
+        return self._pulses[track.name][index][1], position - places[index], life, far
+
+    def _find_reach(self, response: str, pulse: int, following: int) -> int | None:
+        until = self._passes.written_until(pulse)
+        if until is None:
+            return None
+        return reach(partial(self._values.read, response), pulse, min(following, until))
 
     def _ghost_entry(self, track: Track, hit: Hit) -> GhostEntry:
-        whole = self._spool.read(self._responses[track.index], hit.start, hit.end)[0]
+        whole = self._values.read(self._responses[track.index], hit.start, hit.end)[0]
         if hit.lag is not None:
             upstream = hit.lag
         else:
             distance = self._settings.ghost_distance
-            offset = hit.start - self._reading.sweep_at(hit.start).start
+            offset = hit.start - self._start_of(hit.start)
             # The newest base that counts is the last one before the previous block.
             upstream = offset - (offset // distance - 1) * distance + 1
         return GhostEntry(share=float(hit.value / whole), upstream=upstream)
 
+    def _start_of(self, position: int) -> int:
+        """Where the pass that writes a position begins to read."""
+        return self._passes.passes[self._passes.index_at(position)].start
+
     def _flags(self, position: int) -> tuple[str, ...]:
         """Why a hit may say more about where the sequence begins or is unknown than about what it is."""
         distance, flags = self._settings.hit_distance, []
-        if position < self._reading.sweep_at(position).start + distance:
+        if position < self._start_of(position) + distance:
             flags.append("sequence_start")
-        if (self._reading.bases[max(0, position - distance) : position + distance + 1] == N_CODE).any():
+        if (self._context.bases[max(0, position - distance) : position + distance + 1] == N_CODE).any():
             flags.append("beside_N")
         return tuple(flags)
 
-    def _context(self, position: int) -> str:
+    def _surroundings(self, position: int) -> str:
         """The bases around a hit on the strand that is read, the hit's own in brackets."""
-        bases = self._reading.bases
+        bases = self._context.bases
         before = decode(bases[max(0, position - HIT_CONTEXT) : position])
         after = decode(bases[position + 1 : position + 1 + HIT_CONTEXT])
         return f"{before}[{decode(bases[position : position + 1])}]{after}"

@@ -9,7 +9,7 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import Logit, LogLikelihood, Objective, SumOutputs, Targets
 from pgf_cli.errors import UsageError
-from pgf_cli.genome import Region, mirror
+from pgf_cli.genome import OrientedRecord, Region
 from pgf_cli.settings import RunSettings
 
 WORDS = {
@@ -38,21 +38,17 @@ class ObjectivePlan:
         where = ", ".join(map(str, self.targets[:3])) + (" ..." if len(self.targets) > 3 else "")
         return f"{words} ({where or 'everything written'})"
 
-    def on(
-        self, contig: str, length: int, written: Sequence[Region], model: StreamingModel, *, reverse: bool
-    ) -> Objective:
-        """Return the objective of one sweep.
+    def on(self, record: OrientedRecord, written: Sequence[Region], model: StreamingModel) -> Objective:
+        """Return the objective of one pass.
 
         Args:
-            contig: the record.
-            length: its bases.
-            written: what the sweep writes, in the coordinates of the strand that is read.
+            record: what is read.
+            written: what the pass writes, in oriented positions.
             model: whose outputs it weighs.
-            reverse: whether the other strand is read.
         """
-        asked = [(target.start, target.end) for target in self.targets if target.contig == contig]
-        if reverse:
-            asked = [mirror(start, end, length) for start, end in asked]
+        asked = [
+            record.oriented_span(target.start, target.end) for target in self.targets if target.contig == record.name
+        ]
         targets = Targets(asked or [(span.start, span.end) for span in written])
         # Where tiles come back to; the adjoint sweep sends weights on to the model.
         host = torch.device("cpu")

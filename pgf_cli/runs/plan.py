@@ -1,49 +1,42 @@
 """What a run will do, found out before it computes: everything that can be refused is refused here."""
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from pgf_cli.checkpoints import AlphabetError, Checkpoint, read_checkpoint
+from pgf_cli.checkpoints import Checkpoint, read_checkpoint
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.tiles import default_tile
-from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.errors import UsageError
 from pgf_cli.genome import (
     BaseCounts,
     Genome,
+    OrientedRecord,
     PulseSite,
-    Region,
     Selection,
-    Sweep,
-    decode,
-    mirror,
-    parse_pulse,
     parse_region,
-    read_pulses,
-    select,
 )
-from pgf_cli.runs.arrays import array_regions
+from pgf_cli.inputs import InputFile, hashed
+from pgf_cli.runs.groups import Group, group_passes
 from pgf_cli.runs.objective import ObjectivePlan, output_layer_of, plan_objective
-from pgf_cli.runs.tracks import Track, planned_tracks
+from pgf_cli.runs.reading import check_letters, check_pulses, pulse_sites, selection_of
+from pgf_cli.runs.tracks import Track, planned_tracks, track_entry
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import Span, check_bigwig, check_tabix, estimated_bytes, needs_csi
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
+from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.outputs import check_open_files, output_files
+from pgf_cli.tracks.registry import output_format
+from pgf_cli.tracks.request import OutputRequest, TrackSpec
 
 PROBE_CHUNK = 1 << 16
-
-
-class NothingToScoreError(PgfError, ValueError):
-    """Every base that was asked for is N."""
-
-
-class PulseError(PgfError, ValueError):
-    """A pulse stands where it can have no effect."""
+MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
@@ -51,23 +44,38 @@ class RunPlan:
     """A run that can be carried out."""
 
     settings: RunSettings
+    """With the tile that was settled on."""
     genome: Genome
     selection: Selection
     counts: tuple[BaseCounts, ...]
     """Of each requested region or record, in the order of ``selection.requested``; zeros where dropped."""
+    sequence_hashes: tuple[str, ...]
+    """Of each pass, the SHA-256 of the bases that it reads."""
     checkpoint: Checkpoint
+    inputs: tuple[InputFile, ...]
+    """Every file that the run reads."""
     model: StreamingModel
     tile: int
     """Bases per tile."""
     probe: BaseCodes
     """The first non-N bases of what is written, for the certificate."""
+    sites_of: Mapping[str, Sequence[PulseSite]]
+    """Pulses by record."""
     sites: tuple[PulseSite, ...]
     objective: ObjectivePlan | None
     """None where there is no adjoint."""
     tracks: tuple[Track, ...]
+    formats: tuple[OutputFormat, ...]
+    request: OutputRequest
     outputs: dict[str, Path]
-    """What each output file is, to its final path; a track file is "FORMAT TRACK"."""
+    """What each output file is, to its final path; those of a format by its own keys."""
     estimated_bytes: int
+    groups: tuple[Group, ...]
+
+    @property
+    def hypothetical(self) -> bool:
+        """Whether a format wants the hypothetical scores."""
+        return any(each.needs_hypothetical for each in self.formats)
 
     @property
     def reverse(self) -> bool:
@@ -75,33 +83,72 @@ class RunPlan:
         return self.settings.strand == "reverse"
 
     @property
+    def snapshot_bytes(self) -> int:
+        """What the adjoint may keep of states."""
+        return self.settings.snapshot_budget * MEGABYTE
+
+    @property
+    def snapshot_folder(self) -> Path | None:
+        """Where it keeps them; None: memory."""
+        return self.settings.prefix.parent if self.settings.snapshots_on_disk else None
+
+    @property
     def to_read(self) -> int:
-        """Bases that sweeps will report, each pass over them counted: tangent, adjoint, and both of the null."""
-        passes = (2 if self.settings.mode == "both" else 1) * (2 if self.settings.null else 1)
-        return passes * sum(sweep.end - sweep.start for sweep in self.selection.sweeps)
+        """Bases that sweeps will report: the tangent's, and the adjoint's forwards and backwards; the null's again."""
+        sweeps = {"tangent": 1, "adjoint": 2, "both": 3}[self.settings.mode] * (2 if self.settings.null else 1)
+        return sweeps * sum(one.end - one.start for one in self.selection.passes)
 
     @property
     def to_score(self) -> int:
         """Bases that will be written, N included."""
         return sum(span.end - span.start for span in self.selection.spans)
 
+    @property
+    def objective_text(self) -> str | None:
+        """The objective in words; None where there is no adjoint."""
+        return self.objective.text(self.model.output) if self.objective else None
+
+    def oriented(self, contig: str) -> OrientedRecord:
+        """Return a record on the strand that is read."""
+        return OrientedRecord(self.genome.record(contig), reverse=self.reverse)
+
+    def ghost_distance(self, contig: str) -> int | None:
+        """Return W where a record's sweep carries ghosts; in a pulse run the ghost is a part of the response itself."""
+        return self.settings.ghost_distance or None if contig not in self.sites_of else None
+
+    def tracks_of(self, contig: str) -> tuple[Track, ...]:
+        """Return the tracks of a record, in the run's order."""
+        own = self._own_tracks.get(contig, ())
+        if not own:
+            return self._shared_tracks
+        return tuple(track for track in self.tracks if track.contig in (None, contig))
+
+    @cached_property
+    def _shared_tracks(self) -> tuple[Track, ...]:
+        return tuple(track for track in self.tracks if track.contig is None)
+
+    @cached_property
+    def _own_tracks(self) -> Mapping[str, Sequence[Track]]:
+        own: dict[str, list[Track]] = {}
+        for track in self.tracks:
+            if track.contig is not None:
+                own.setdefault(track.contig, []).append(track)
+        return own
+
 
 def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     """Check everything that a run needs: regions, pulses, letters, checkpoint, alphabet, device and formats.
 
-    The whole selection is read once: a wrong letter a hundred million bases on is an error now, not in an hour.
-
     Raises:
         PgfError: whatever the user has to mend.
     """
-    if "bigwig" in settings.formats:
-        check_bigwig(list(genome.lengths.items()))
-    if settings.bgzip and "bedgraph" in settings.formats:
-        check_tabix()
-    sites = _pulse_sites(settings, genome)
+    sites = pulse_sites(settings, genome)
+    sites_of: dict[str, list[PulseSite]] = {}
+    for site in sites:
+        sites_of.setdefault(site.contig, []).append(site)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
-    selection = _selection(settings, genome, sites, targets)
-    _check_pulses(sites, selection, genome, reverse=settings.strand == "reverse")
+    selection = selection_of(settings, genome, sites, targets)
+    check_pulses(sites_of, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     model = checkpoint.build(output_layer_of(settings), getattr(torch, settings.dtype), resolve_device(settings.device))
     tile = settings.tile or default_tile(model, _tangents(settings, sites))
@@ -111,25 +158,35 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
             f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
             "initial state reads; use 0, or that many or more"
         )
-    count = functools.cache(lambda region: genome.record(region.contig).counts(region.start, region.end))
-    _check_letters(settings, selection, genome, model, count)
     tracks = planned_tracks(settings, sites)
-    if settings.separate and "csv" in settings.formats and len({site.contig for site in sites}) > 1:
-        raise UsageError("--separate writes a CSV of one record only; choose pulses on one record, or another format")
+    objective = plan_objective(settings, model, checkpoint.alphabet, targets)
+    request = _request(settings, genome, selection, tracks, sites, model, objective)
+    formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
+    for each in formats:
+        each.check(request)
+    files = output_files(formats, request)
+    check_open_files(len(files))
+    counts, hashes = check_letters(settings, selection, genome, model)
     return RunPlan(
-        settings,
-        genome,
-        selection,
-        tuple(count(row.region) if row.kept else BaseCounts() for row in selection.requested),
-        checkpoint,
-        model,
-        tile,
-        take_probe(_written_chunks(genome, selection)),
-        sites,
-        plan_objective(settings, model, checkpoint.alphabet, targets),
-        tracks,
-        output_paths(settings, tracks, needs_csi(genome.lengths.values())),
-        _estimate(settings, selection, tracks, model.dtype.itemsize),
+        settings=settings,
+        genome=genome,
+        selection=selection,
+        counts=tuple(counts[row.region] if row.kept else BaseCounts() for row in selection.requested),
+        sequence_hashes=hashes,
+        checkpoint=checkpoint,
+        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs),
+        model=model,
+        tile=tile,
+        probe=take_probe(_written_chunks(genome, selection)),
+        sites_of=sites_of,
+        sites=sites,
+        objective=objective,
+        tracks=tracks,
+        formats=formats,
+        request=request,
+        outputs=output_paths(settings, files),
+        estimated_bytes=sum(each.estimated_bytes(request) for each in formats),
+        groups=group_passes(selection.passes, settings.segment, by_record=settings.separate),
     )
 
 
@@ -147,7 +204,7 @@ def resolve_device(name: str) -> torch.device:
     if name == "cpu":
         return torch.device("cpu")
     kind, _, index = name.partition(":")
-    if kind != "cuda" or (":" in name and not index.isdigit()):
+    if kind != "cuda" or (":" in name and not (index.isascii() and index.isdecimal() and len(index) < 4)):
         raise UsageError(f"--device {name} is no device; use auto, cpu, cuda or cuda:0, cuda:1, ...")
     if int(index or 0) >= torch.cuda.device_count():
         seen = f"torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
@@ -155,26 +212,8 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(kind, int(index or 0))
 
 
-def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) -> dict[str, Path]:
-    """Return every file that a run writes, by what it is; ``csi``: index what is compressed as CSI, not as TBI."""
-    prefix, compressed = settings.prefix, ".gz" if settings.bgzip else ""
-
-    def named(suffix: str) -> Path:
-        return prefix.with_name(prefix.name + suffix)
-
-    outputs = {}
-    for track_format in settings.formats:
-        if track_format == "csv":
-            outputs["csv"] = named(f".csv{compressed}")
-            continue
-        if track_format == "npz":
-            outputs |= {"npz": named(".hypothetical.npz"), "npz one-hot": named(".onehot.npz")}
-            continue
-        suffix = {"bedgraph": f"bedgraph{compressed}", "bigwig": "bw"}[track_format]
-        outputs |= {f"{track_format} {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
-        if track_format == "bedgraph" and compressed:
-            suffix += ".csi" if csi else ".tbi"
-            outputs |= {f"index {track.name}": named(f".{track.name}.{suffix}") for track in tracks}
+def output_paths(settings: RunSettings, files: Mapping[str, str]) -> dict[str, Path]:
+    """Return every file that a run writes, by what it is; ``files``: what follows the prefix in the formats' own."""
     tables = {
         "hits_bed": ".hits.bed",
         "hits_tsv": ".hits.tsv",
@@ -183,7 +222,35 @@ def output_paths(settings: RunSettings, tracks: tuple[Track, ...], csi: bool) ->
         "chrom_sizes": ".chrom.sizes",
         "manifest": MANIFEST_SUFFIX,
     }
-    return outputs | {what: named(suffix) for what, suffix in tables.items()}
+    prefix = settings.prefix
+    return {what: prefix.with_name(prefix.name + suffix) for what, suffix in {**files, **tables}.items()}
+
+
+def _request(
+    settings: RunSettings,
+    genome: Genome,
+    selection: Selection,
+    tracks: Sequence[Track],
+    sites: Sequence[PulseSite],
+    model: StreamingModel,
+    objective: ObjectivePlan | None,
+) -> OutputRequest:
+    said = objective.text(model.output) if objective else None
+    entries = [track_entry(track, settings, sites, model.output, said) for track in tracks]
+    return OutputRequest(
+        name=settings.prefix.name,
+        tracks=tuple(
+            TrackSpec(track.name, track.contig, f"{entry.quantity}; {entry.unit}")
+            for track, entry in zip(tracks, entries, strict=True)
+        ),
+        lengths=genome.lengths,
+        spans=selection.spans,
+        regions=tuple(row.region for row in selection.requested if row.kept),
+        dtype=np.dtype(settings.track_dtype),
+        bgzip=settings.bgzip,
+        track_line=settings.track_line,
+        adjoint=settings.mode != "tangent",
+    )
 
 
 def _tangents(settings: RunSettings, sites: Sequence[PulseSite]) -> int:
@@ -198,111 +265,3 @@ def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]
         for start in range(span.start, span.end, PROBE_CHUNK):
             yield record[start : min(span.end, start + PROBE_CHUNK)]
 
-
-def _pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
-    sites = [parse_pulse(text, genome.lengths, str(settings.fasta)) for text in settings.pulses]
-    if settings.pulses_bed is not None:
-        sites += read_pulses(settings.pulses_bed, genome.lengths)
-        if not sites:
-            raise PulseError(f"{settings.pulses_bed} has no pulses; list at least one base")
-    if settings.separate and len(set(sites)) < len(sites):
-        twice = next(site for site in sites if sites.count(site) > 1)
-        raise UsageError(f"--separate: pulse {twice} is given twice; leave one out")
-    return tuple(sites)
-
-
-def _selection(
-    settings: RunSettings, genome: Genome, sites: Sequence[PulseSite], targets: Sequence[Region]
-) -> Selection:
-    """What to write: what was asked for, by default of the records that have a pulse or target where there are any."""
-    chroms = settings.chroms
-    if (sites or targets) and not (settings.regions or settings.bed or chroms):
-        named = {place.contig for place in sites or targets}
-        chroms = tuple(name for name in genome.names if name in named)
-    selection = select(
-        genome.lengths,
-        settings.regions,
-        settings.bed,
-        chroms,
-        settings.context,
-        source=str(settings.fasta),
-        reverse=settings.strand == "reverse",
-    )
-    return selection._replace(sweeps=tuple(_reaching(sweep, targets, settings, genome) for sweep in selection.sweeps))
-
-
-def _reaching(sweep: Sweep, targets: Sequence[Region], settings: RunSettings, genome: Genome) -> Sweep:
-    """Let a sweep go on to the last target."""
-    if not targets:
-        return sweep
-    ends = []
-    for target in targets:
-        if target.contig == sweep.contig:
-            mirrored = mirror(target.start, target.end, genome.lengths[sweep.contig])
-            end = mirrored[1] if settings.strand == "reverse" else target.end
-            if end > sweep.start:
-                ends.append(end)
-    if not ends:
-        raise UsageError(
-            f"no --target is on {sweep.contig} where it is read; leave that record out, or add a target there"
-        )
-    return sweep._replace(until=max(ends))
-
-
-def _check_pulses(sites: tuple[PulseSite, ...], selection: Selection, genome: Genome, *, reverse: bool) -> None:
-    for site in sites:
-        length = genome.lengths[site.contig]
-        position = length - 1 - site.position if reverse else site.position
-        if not any(sweep.contig == site.contig and sweep.start <= position < sweep.end for sweep in selection.sweeps):
-            raise PulseError(
-                f"pulse {site} can reach nothing that is written; "
-                "ask for regions downstream of it, or for a wider --context"
-            )
-        base = decode(genome.record(site.contig)[site.position : site.position + 1])
-        if base == "N":
-            raise PulseError(f"pulse {site}: the base there is N, which has no direction; choose another base")
-        if base == site.alt:
-            raise PulseError(f"pulse {site}: the base there is {base} already; give another one")
-    if sites:
-        pulsed = {site.contig for site in sites}
-        for sweep in selection.sweeps:
-            if sweep.contig not in pulsed:
-                raise PulseError(
-                    f"no pulse is on {sweep.contig}, whose response is 0; leave it out, or add a pulse there"
-                )
-
-
-def _check_letters(
-    settings: RunSettings,
-    selection: Selection,
-    genome: Genome,
-    model: StreamingModel,
-    count: "functools._lru_cache_wrapper[BaseCounts]",
-) -> None:
-    """Read all that will be swept; refuse wrong letters, N without a token, and nothing but N."""
-    for sweep in selection.sweeps:
-        span = (sweep.start, sweep.end)
-        if settings.strand == "reverse":
-            span = mirror(*span, genome.lengths[sweep.contig])
-        swept = count(Region(sweep.contig, *span))
-        if not model.reads_n and swept.n + swept.iupac:
-            raise AlphabetError(
-                f"{settings.fasta}: record {sweep.contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
-                f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
-            )
-    if not any(count(span).scored for span in selection.spans):
-        raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
-
-
-def _estimate(settings: RunSettings, selection: Selection, tracks: tuple[Track, ...], itemsize: int) -> int:
-    """Bytes of the tracks that will be written."""
-    total = 0
-    for contig in {span.contig for span in selection.spans}:
-        spans = [Span(*span) for span in selection.spans if span.contig == contig]
-        here = sum(track.contig in (None, contig) for track in tracks)
-        for track_format in settings.formats:
-            if track_format != "npz":
-                total += estimated_bytes(track_format, spans, here, itemsize, bgzip=settings.bgzip)
-    if "npz" in settings.formats:
-        total += sum(2 * 4 * itemsize * (region.end - region.start) for region in array_regions(selection))
-    return total

@@ -1,279 +1,170 @@
-"""Carry out a plan: sweep every record, write every file, and let none appear until all are complete."""
+"""Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
-import hashlib
-import itertools
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate, certify
 from pgf_cli.core.threads import available_threads, set_threads
-from pgf_cli.hits import Hit
+from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
-from pgf_cli.runs.arrays import HALF_LARGEST, HALF_SMALLEST, HypotheticalScores, array_regions
-from pgf_cli.runs.attribution import relative_gap
+from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.compute import Computer, GroupParts
+from pgf_cli.runs.context import record_context
+from pgf_cli.runs.inputs import check_inputs
+from pgf_cli.runs.key import run_key
+from pgf_cli.runs.kinds import kinds_of
 from pgf_cli.runs.plan import RunPlan
-from pgf_cli.runs.record import RecordResult, score_record
-from pgf_cli.runs.tracks import Track, direction_text, track_entry
-from pgf_cli.tracks import (
-    BackgroundWriter,
-    BedGraphWriter,
-    BigWigWriter,
-    CsvWriter,
-    RegionRow,
-    ScoredTile,
-    StagedFiles,
-    TabixIndex,
-    TrackLine,
-    TrackWriter,
-    check_outputs,
-    finishing,
-    needs_csi,
-    readable_bytes,
-    write_chrom_sizes,
-    write_hits_bed,
-    write_hits_tsv,
-    write_regions_table,
-    write_trace_table,
-)
-from pgf_cli.tracks.manifest import (
-    SCHEMA,
-    CertificateEntry,
-    CheckEntry,
-    FileEntry,
-    Manifest,
-    ModelEntry,
-    Setting,
-    TrackEntry,
-    manifest_text,
-)
+from pgf_cli.runs.provenance import Course, Provenance, plain_settings, run_manifest
+from pgf_cli.runs.store import Key, PartStore
+from pgf_cli.runs.tables import write_regions
+from pgf_cli.runs.totals import RunTotals
+from pgf_cli.runs.values import HeldPass
+from pgf_cli.tracks.background import BackgroundWriter
+from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.estimates import readable_bytes
+from pgf_cli.tracks.folder import RunFolder
+from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
+from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
+from pgf_cli.tracks.output_set import OutputSet, finish_commit
+from pgf_cli.tracks.outputs import open_formats
+from pgf_cli.tracks.staging import check_outputs
+from pgf_cli.tracks.tile import Ended, finishing
+from pgf_cli.tracks.trace_table import trace_table
 
-
-@dataclass(frozen=True)
-class Provenance:
-    """How a run came to be: the command, and where each setting's value came from."""
-
-    command: list[str]
-    sources: Mapping[str, str]
+NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
+"""Settings that change nothing in any output but the manifest."""
 
 
 def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     """Carry out a plan and return the path of its manifest.
 
     Raises:
-        PgfError: an output exists or cannot be written, or a score is not a number. No file is left behind.
+        PgfError: an output exists or cannot be written, an unfinished run is there, an input changed, or a score is
+            not a number. No output file is left behind; segments that are done are kept for ``resume``.
+        Interrupted: a signal asked to stop.
     """
-    settings, outputs = plan.settings, plan.outputs
+    settings, key = plan.settings, run_key(plan)
+    with RunFolder.hold(settings.prefix) as folder:
+        if placed := finish_commit(folder):
+            progress.message(f"{len(placed)} files of an earlier run that died while it put them in place are there now")
+        if settings.resume and _is_complete(plan, key):
+            progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
+            return plan.outputs["manifest"]
+        store = PartStore(folder, key, durable=_has_segments(plan))
+        if store.settle(resume=settings.resume, force=settings.force):
+            progress.message(f"going on with what is done in {folder.path}")
+        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+        outputs = OutputSet(folder, force=settings.force)
+        try:
+            _carry_out(plan, key, provenance, progress, store, outputs)
+        except BaseException as error:
+            if store.kept and getattr(error, "advice", "") is None:
+                error.advice = (  # type: ignore[attr-defined]
+                    f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
+                )
+            raise
+        finally:
+            outputs.discard()
+    return plan.outputs["manifest"]
+
+
+def _has_segments(plan: RunPlan) -> bool:
+    """Whether a run is more than one segment, so that some of it can be done while another is not."""
+    return len(plan.groups) > 1 or any(one.end - one.start > plan.settings.segment for one in plan.groups[0].passes)
+
+
+def _is_complete(plan: RunPlan, key: Key) -> bool:
+    """Whether this very run's files are in place already."""
+    with suppress(ManifestError):
+        manifest = read_manifest(plan.outputs["manifest"])
+        names = {path.name for what, path in plan.outputs.items() if what != "manifest"}
+        there = {name: setting.value for name, setting in manifest.settings.items()}
+        same = all(
+            there.get(name) == value
+            for name, value in plain_settings(plan.settings).items()
+            if name not in NOT_OF_THE_RESULT
+        )
+        return same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+    return False
+
+
+def _carry_out(
+    plan: RunPlan, key: Key, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
+) -> None:
     started, began = datetime.now(UTC), time.perf_counter()
-    check_outputs(outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
     progress.message(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    threads = settings.threads or available_threads()
+    threads = plan.settings.threads or available_threads()
     set_threads(threads)
     certificate = certify(plan.model, plan.probe)
-    with StagedFiles(force=settings.force) as staged:
-        paths = {what: staged.add(path) for what, path in outputs.items()}
-        results = _score(plan, paths, progress)
-        hits = [hit for result in results for hit in result.hits]
-        _write_tables(plan, paths, hits)
-        if "trace" in paths:
-            write_trace_table(paths["trace"], [row for result in results for row in result.sources])
-        manifest = Manifest(
-            schema=SCHEMA,
-            version=__version__,
-            command=provenance.command,
-            started=started.isoformat(timespec="seconds"),
-            seconds=time.perf_counter() - began,
-            mode=settings.mode,
-            direction=direction_text(settings, plan.sites),
-            strand=settings.strand,
-            objective=_objective_text(plan),
-            gap=_run_gap(results),
-            device=str(plan.model.device),
-            threads=threads,
-            settings=_settings(plan, provenance),
-            model=_model_entry(plan),
-            tracks=[_track_entry(plan, track) for track in plan.tracks],
-            records=[result.entry for result in results],
-            dropped=sum(not row.kept for row in plan.selection.requested),
-            certificate=_certificate_entry(plan, certificate),
-            inputs=_input_entries(plan),
-            outputs=[_file_entry(paths[what], path.name) for what, path in outputs.items() if what != "manifest"],
-        )
-        paths["manifest"].write_text(manifest_text(manifest))
-    return outputs["manifest"]
+    staged = {path: outputs.stage(path) for path in plan.outputs.values()}
+    records, totals = _score(plan, staged, progress, store)
+    write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
+    write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts)
+    check_inputs(plan)
+    course = Course(started, time.perf_counter() - began, threads)
+    final = plan.outputs["manifest"]
+    written = {path: content for path, content in staged.items() if path != final}
+    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
+    with translate_os_errors(final):
+        staged[final].write_text(manifest_text(manifest), encoding="utf-8")
+    outputs.commit(final, spent=store.spent)
 
 
-def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress) -> list[RecordResult]:
-    writers = [BackgroundWriter(_writers(plan, paths))]
-    progress.begin(plan.to_read)
+def _score(
+    plan: RunPlan, staged: dict[Path, Path], progress: Progress, store: PartStore
+) -> tuple[list[RecordEntry], RunTotals]:
+    """Compute group after group; as soon as a record is complete, write what is said of it."""
+    paths = {what: staged[path] for what, path in plan.outputs.items()}
+    tracks = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
+    bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
+    trace = trace_table(paths["trace"]) if "trace" in paths else None
+    writers: list[Ended] = [tracks, bed, tsv, *([trace] if trace else [])]
+    entries, totals = list[RecordEntry](), RunTotals()
     try:
-        with finishing(writers), _arrays(plan) as arrays:
-            by_record = itertools.groupby(plan.selection.sweeps, key=lambda sweep: sweep.contig)
-            results = [score_record(plan, list(sweeps), writers, arrays, progress) for _, sweeps in by_record]
-            if arrays is not None:
-                arrays.write(paths["npz"])
-                arrays.write_one_hot(paths["npz one-hot"], plan.genome)
+        with finishing(writers):
+            for result in _results(plan, progress, store, tracks):
+                entries.append(result.entry)
+                totals.add(result)
+                bed.write(result.hits)
+                tsv.write(result.hits)
+                if trace:
+                    trace.write(result.sources)
     finally:
         progress.end()
-    if arrays is not None and not HALF_SMALLEST <= arrays.largest <= HALF_LARGEST:
-        progress.message(
-            f"warning: the largest hypothetical score is {arrays.largest:.3g}; motif tools store float16, "
-            "which cannot hold it: scale the scores first"
-        )
-    return results
+    for warning in [*tracks.warnings(), *bed.warnings()]:
+        progress.message(f"warning: {warning}")
+    return entries, totals
 
 
-def _arrays(plan: RunPlan) -> AbstractContextManager[HypotheticalScores | None]:
-    if "npz" not in plan.settings.formats:
-        return nullcontext()
-    folder, dtype = plan.settings.prefix.parent, np.dtype(plan.settings.track_dtype)
-    return HypotheticalScores(folder, array_regions(plan.selection), dtype)
-
-
-def _writers(plan: RunPlan, paths: Mapping[str, Path]) -> list[TrackWriter]:
-    writers: list[TrackWriter] = []
-    if "csv" in plan.settings.formats:
-        writers.append(CsvWriter(paths["csv"], [track.name for track in plan.tracks], bgzip=plan.settings.bgzip))
-    for track in plan.tracks:
-        for track_format in plan.settings.formats:
-            if track_format == "bedgraph":
-                path, line = paths[f"bedgraph {track.name}"], _track_line(plan, track)
-                index = _index(plan, track, paths)
-                writers.append(OfRecord(track.contig, BedGraphWriter(path, track.name, line, index)))
-            elif track_format == "bigwig":
-                sizes = list(plan.genome.lengths.items())
-                path = paths[f"bigwig {track.name}"]
-                writers.append(OfRecord(track.contig, BigWigWriter(path, track.name, sizes)))
-    return writers
-
-
-def _index(plan: RunPlan, track: Track, paths: Mapping[str, Path]) -> TabixIndex | None:
-    if not plan.settings.bgzip:
-        return None
-    return TabixIndex(paths[f"index {track.name}"], needs_csi(plan.genome.lengths.values()))
-
-
-def _track_line(plan: RunPlan, track: Track) -> TrackLine | None:
-    if not plan.settings.track_line:
-        return None
-    entry = _track_entry(plan, track)
-    return TrackLine(f"{plan.settings.prefix.name} {track.name}", f"{entry.quantity}; {entry.unit}")
-
-
-class OfRecord:
-    """Passes on the tiles of one record only, or of all."""
-
-    def __init__(self, contig: str | None, writer: TrackWriter) -> None:
-        self._contig, self._writer = contig, writer
-
-    def write(self, tile: ScoredTile) -> None:
-        """Add a tile if it is of the record."""
-        if self._contig in (None, tile.contig):
-            self._writer.write(tile)
-
-    def close(self) -> None:
-        """Complete the file."""
-        self._writer.close()
-
-    def discard(self) -> None:
-        """Let go of the file."""
-        self._writer.discard()
-
-
-def _write_tables(plan: RunPlan, paths: Mapping[str, Path], hits: Sequence[Hit]) -> None:
-    write_hits_bed(paths["hits_bed"], hits, plan.genome.names)
-    write_hits_tsv(paths["hits_tsv"], hits)
-    write_chrom_sizes(paths["chrom_sizes"], plan.genome.lengths.items())
-    rows = [
-        RegionRow(
-            *row.region,
-            name=None if row.name == "." else row.name,
-            status="kept" if row.kept else "dropped",
-            reason=row.reason or None,
-            bases_scored=counts.scored,
-            n=counts.n + counts.iupac,
-            soft_masked=counts.soft_masked,
-            iupac=counts.iupac,
-        )
-        for row, counts in zip(plan.selection.requested, plan.counts, strict=True)
-    ]
-    write_regions_table(paths["regions"], rows)
-
-
-def _settings(plan: RunPlan, provenance: Provenance) -> dict[str, Setting]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return str(value)
-        return list(value) if isinstance(value, tuple) else value
-
-    return {
-        name: Setting(plain(value), provenance.sources.get(name, "default"))
-        for name, value in asdict(plan.settings).items()
-    }
-
-
-def _model_entry(plan: RunPlan) -> ModelEntry:
-    checkpoint = plan.checkpoint
-    return ModelEntry(
-        path=str(checkpoint.path),
-        layout=checkpoint.layout,
-        architecture=checkpoint.architecture,
-        sizes=asdict(checkpoint.config),
-        parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
-        alphabet=checkpoint.alphabet,
-        alphabet_source=checkpoint.alphabet_source,
-        output_layer=plan.model.output,
-        note=checkpoint.note,
-        ignored=list(checkpoint.ignored),
-    )
-
-
-def _track_entry(plan: RunPlan, track: Track) -> TrackEntry:
-    return track_entry(track, plan.settings, plan.sites, plan.model.output, _objective_text(plan))
-
-
-def _objective_text(plan: RunPlan) -> str | None:
-    return plan.objective.text(plan.model.output) if plan.objective else None
-
-
-def _run_gap(results: Sequence[RecordResult]) -> float | None:
-    """Between the run's two signed totals; None where there were not both sweeps."""
-    adjoints = [result.entry.adjoint for result in results if result.entry.adjoint]
-    tangent = [adjoint.tangent_total for adjoint in adjoints if adjoint.tangent_total is not None]
-    return relative_gap(sum(tangent), sum(adjoint.adjoint_total for adjoint in adjoints)) if tangent else None
-
-
-def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
-    first = plan.selection.spans[0]
-    return CertificateEntry(
-        probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
-        probe_bases=certificate.probe_bases,
-        deep_probe=None,
-        precision=None,
-        checks=[
-            CheckEntry(check.name, check.detail, check.error, check.threshold, check.passed)
-            for check in certificate.checks
-        ],
-        passed=certificate.passed,
-    )
-
-
-def _input_entries(plan: RunPlan) -> list[FileEntry]:
-    bed = [path for path in (plan.settings.bed, plan.settings.pulses_bed) if path]
-    return [_file_entry(path, str(path)) for path in (plan.settings.fasta, *plan.checkpoint.files, *bed)]
-
-
-def _file_entry(path: Path, name: str) -> FileEntry:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(name, path.stat().st_size, digest)
+def _results(
+    plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter
+) -> Iterator[RecordResult]:
+    """Yield what becomes of each record, in the FASTA's order."""
+    context = lru_cache(2)(partial(record_context, plan))
+    kinds, passes = kinds_of(plan), plan.selection.passes
+    computer = Computer(plan, store, progress)
+    progress.begin(plan.to_read, done=computer.done(plan.groups, kinds, context) if store.kept else 0)
+    held, sums = list[HeldPass](), list[PassSums]()
+    for group in plan.groups:
+        parts = [GroupParts(plan, store, group, kind, context(group.passes[0].contig)) for kind in kinds]
+        check_inputs(plan)
+        with deferred() as stop:
+            done = [computer.compute(each, context, stop) for each in parts]
+        check_inputs(plan)
+        for member, one in enumerate(group.passes):
+            held.append(HeldPass(parts, member))
+            sums.append({each.kind.name: of_kind[member] for each, of_kind in zip(parts, done, strict=True)})
+            following = group.first + member + 1
+            if following == len(passes) or passes[following].contig != one.contig:
+                progress.advance(0, f"{one.contig}, writing")
+                yield assemble_record(context(one.contig), held, sums, [tracks])
+                held.clear()
+                sums.clear()

@@ -1,18 +1,18 @@
 """From a ghost hit back to its sources: an adjoint sweep from the hit to the record's first base."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, one_hot
-from pgf_cli.core.sweeps import tangent_sweep
-from pgf_cli.genome import decode
+from pgf_cli.core.bases import LETTERS, BaseCodes
+from pgf_cli.genome import RecordPasses
 from pgf_cli.hits import Hit
-from pgf_cli.runs.attribution import sweep_of
-from pgf_cli.runs.sweeping import Sweeping
-from pgf_cli.tracks import TraceRow
+from pgf_cli.runs.context import RecordContext
+from pgf_cli.sweeps import gradients, responses
+from pgf_cli.sweeps.totals import parts_along
+from pgf_cli.tracks.trace_table import TraceRow
 
 SOURCES = 10
 
@@ -31,38 +31,42 @@ class OutputAt:
         return w
 
 
-def trace_ghosts(sweeping: Sweeping, hits: Sequence[Hit], upstream: dict[str, int]) -> list[TraceRow]:
+def trace_ghosts(
+    context: RecordContext, passes: RecordPasses, hits: Sequence[Hit], upstream: Mapping[str, int]
+) -> list[TraceRow]:
     """Return the strongest sources of each ghost hit of one record, strongest first.
 
     The record is read once more up to the last hit, and for each hit forwards and back.
 
     Args:
-        sweeping: the record, swept along the contrast.
-        hits: ghost hits, in the coordinates of the strand that is read.
+        context: the record, swept along the contrast.
+        passes: its passes.
+        hits: ghost hits, in oriented positions.
         upstream: by the hit's name, how far upstream the newest base counted lies.
     """
-    ghosts = _ghost_rows(sweeping, {hit.start for hit in hits})
+    ghosts = _ghost_rows(context, passes, {hit.start for hit in hits})
     rows = []
     for hit in hits:
-        rows += _sources(sweeping, hit, ghosts[hit.start], hit.start - upstream[hit.name])
+        one = passes.passes[passes.index_at(hit.start)]
+        rows += _sources(context, one.start, hit, ghosts[hit.start], hit.start - upstream[hit.name])
     return rows
 
 
-def _ghost_rows(sweeping: Sweeping, positions: set[int]) -> dict[int, Tensor]:
+def _ghost_rows(context: RecordContext, passes: RecordPasses, positions: set[int]) -> dict[int, Tensor]:
     """The ghost's tangent (C,) at some positions."""
-    settings, found = sweeping.plan.settings, {}
-    for sweep in sweeping.reading.sweeps:
-        here = [at for at in positions if any(span.start <= at < span.end for span in sweep.spans)]
-        if not here:
-            continue
-        tiles = tangent_sweep(
-            sweeping.plan.model,
-            sweeping.bases,
-            sweeping.direction.direction,
-            start=sweep.start,
+    plan, found = context.plan, {}
+    by_pass: dict[int, list[int]] = {}
+    for at in positions:
+        by_pass.setdefault(passes.index_at(at), []).append(at)
+    for index, here in by_pass.items():
+        tiles = responses(
+            plan.model,
+            context.bases,
+            context.direction.direction,
+            start=passes.passes[index].start,
             end=max(here) + 1,
-            tile=sweeping.plan.tile,
-            ghost_distance=settings.ghost_distance,
+            tile=plan.tile,
+            ghost_distance=plan.settings.ghost_distance,
         )
         for tile in tiles:
             for at in here:
@@ -71,41 +75,42 @@ def _ghost_rows(sweeping: Sweeping, positions: set[int]) -> dict[int, Tensor]:
     return found
 
 
-def _sources(sweeping: Sweeping, hit: Hit, ghost: Tensor, newest: int) -> list[TraceRow]:
-    """The strongest sources of one hit among the bases up to ``newest``."""
-    reading = sweeping.reading
-    sweep = reading.sweep_at(hit.start)
+def _sources(context: RecordContext, start: int, hit: Hit, ghost: Tensor, newest: int) -> list[TraceRow]:
+    """The strongest sources of one hit among the bases from ``start`` up to ``newest``."""
+    plan, record = context.plan, context.record
     size = torch.linalg.vector_norm(ghost.double())
     objective = OutputAt(hit.start, (ghost.double() / size).to(ghost.dtype))
-    back = sweep._replace(spans=(sweep.spans[0]._replace(start=sweep.start, end=hit.end),), until=0)
+    pieces = gradients(
+        plan.model,
+        context.bases,
+        objective,
+        start=start,
+        end=hit.end,
+        tile=plan.tile,
+        budget=plan.snapshot_bytes,
+        folder=plan.snapshot_folder,
+    )
     best: list[tuple[float, int, float, int]] = []
-    plan = sweeping.plan
-    for tile in sweep_of(plan.model, sweeping.bases, objective, back, plan.tile, plan.settings):
-        v = sweeping.direction.direction.tangents(tile.start, one_hot(tile.bases, ghost.dtype, ghost.device))[0]
-        parts = (tile.x_bar.double() * v.double()).sum(1).cpu().numpy()
+    for piece in pieces:
+        parts = parts_along(context.direction.direction, piece.start, piece.bases, piece.x_bar).numpy()
         for offset in abs(parts).argsort()[::-1]:
-            position = tile.start + int(offset)
-            entry = (abs(float(parts[offset])), -position, float(parts[offset]), int(tile.bases[offset]))
+            position = piece.start + int(offset)
+            entry = (abs(float(parts[offset])), -position, float(parts[offset]), int(piece.bases[offset]))
             if len(best) == SOURCES and entry <= best[0]:
                 break
             if position <= newest:
                 (heapq.heappush if len(best) < SOURCES else heapq.heappushpop)(best, entry)
     return [
         TraceRow(
-            chrom=reading.name,
-            start=reading.forward(-minus),
-            end=reading.forward(-minus) + 1,
-            base=decode(bytes_of(code)),
+            chrom=record.name,
+            start=record.forward(-minus),
+            end=record.forward(-minus) + 1,
+            base=LETTERS[code],
             hit=hit.name,
-            hit_start=reading.forward(hit.start),
+            hit_start=record.forward(hit.start),
             distance=hit.start + minus,
             value=part,
             share=part / float(size),
         )
         for _, minus, part, code in sorted(best, reverse=True)
     ]
-
-
-def bytes_of(code: int) -> BaseCodes:
-    """Return one base code as an array."""
-    return torch.tensor([code], dtype=torch.uint8).numpy()

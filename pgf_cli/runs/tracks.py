@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.sweeps import TangentTile, response
-from pgf_cli.genome import LETTERS, PulseSite, complement
+from pgf_cli.genome import LETTERS, OrientedRecord, PulseSite
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks.manifest import TrackEntry
 
@@ -92,20 +92,16 @@ class RecordDirection:
         return np.where(positions - nearest >= ghost_distance, values, 0).astype(values.dtype)
 
 
-def record_direction(settings: RunSettings, sites: Sequence[PulseSite], contig: str, length: int) -> RecordDirection:
-    """Return the directions to sweep along a record of ``length`` bases, given all of the run's pulses."""
-    reverse = settings.strand == "reverse"
-    pulses = []
-    for site in sites:
-        if site.contig == contig:
-            alt = complement(site.alt) if site.alt and reverse else site.alt
-            position = length - 1 - site.position if reverse else site.position
-            pulses.append((position, site, None if alt is None else LETTERS.index(alt)))
-    if pulses:
-        along = Pulses([Pulse(position, alt) for position, _, alt in pulses], separate=settings.separate)
-        return RecordDirection(along, tuple((position, site) for position, site, _ in pulses))
+def record_direction(settings: RunSettings, sites: Sequence[PulseSite], record: OrientedRecord) -> RecordDirection:
+    """Return the directions to sweep along a record, given its pulses."""
+    if sites:
+        positions = [record.oriented(site.position) for site in sites]
+        alts = [None if site.alt is None else LETTERS.index(record.oriented_letter(site.alt)) for site in sites]
+        pulses = [Pulse(position, alt) for position, alt in zip(positions, alts, strict=True)]
+        along = Pulses(pulses, separate=settings.separate)
+        return RecordDirection(along, tuple(zip(positions, sites, strict=True)))
     count = settings.random_directions
-    return RecordDirection(RandomNormal(count, settings.seed, contig) if count else Contrast(), ())
+    return RecordDirection(RandomNormal(count, settings.seed, record.name) if count else Contrast(), ())
 
 
 def direction_text(settings: RunSettings, sites: Sequence[PulseSite]) -> str:

@@ -9,7 +9,7 @@ from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 WAITING_TILES = 4
 
 
-class BackgroundWriter:
+class BackgroundWriter(TrackWriter):
     """Passes tiles on to writers in a second thread, one after another and in order.
 
     Polars and zlib compute without Python's lock, so the sweep goes on meanwhile. At most four tiles wait; a fifth
@@ -44,6 +44,10 @@ class BackgroundWriter:
         self._thread.shutdown(cancel_futures=True)
         for writer in self._writers:
             writer.discard()
+
+    def warnings(self) -> list[str]:
+        """What the writers say."""
+        return [warning for writer in self._writers for warning in writer.warnings()]
 
     def _pass_on(self, tile: ScoredTile) -> None:
         for writer in self._writers:

@@ -1,28 +1,87 @@
 """bedGraph: one line per scored base, `chrom start end value`."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from pgf_cli.tracks.estimates import places_bytes, stored_bytes, values_bytes
+from pgf_cli.tracks.names import check_no_comments, check_printable, shown
+from pgf_cli.tracks.opening import open_all
+from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.request import OutputRequest, TrackSpec
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
-from pgf_cli.tracks.tabix import TabixIndex, write_tabix
+from pgf_cli.tracks.single_contig import SingleContigWriter
+from pgf_cli.tracks.tabix import TabixIndex, check_tabix, needs_csi, write_tabix
 from pgf_cli.tracks.textfile import TextFile, repeated
-from pgf_cli.tracks.tile import ScoredTile
+from pgf_cli.tracks.tile import ScoredTile, TrackWriter
+
+
+class BedGraph(OutputFormat):
+    """bedGraph, a file a track; compressed, each with an index for tabix."""
+
+    text = True
+
+    def check(self, request: OutputRequest) -> None:
+        """See OutputFormat.
+
+        Raises:
+            RecordNameError: a record's name would make its lines comments, or has a control character.
+            MissingPysamError: an index is wanted and pysam is not installed.
+        """
+        names = request.written_contigs()
+        check_printable(names)
+        check_no_comments(names, self.name)
+        if request.bgzip:
+            check_tabix()
+
+    def files(self, request: OutputRequest) -> dict[str, str]:
+        """See OutputFormat."""
+        suffix = ".bedgraph.gz" if request.bgzip else ".bedgraph"
+        files = {self._key(track): f".{track.name}{suffix}" for track in request.tracks}
+        if request.bgzip:
+            end = ".csi" if needs_csi(request.lengths.values()) else ".tbi"
+            files |= {self._index_key(track): f".{track.name}{suffix}{end}" for track in request.tracks}
+        return files
+
+    def estimated_bytes(self, request: OutputRequest) -> int:
+        """See OutputFormat."""
+        tracks = request.tracks_by_contig()
+        text = sum(tracks[span.contig] * (places_bytes(span) + values_bytes(span, request)) for span in request.spans)
+        return stored_bytes(text, request)
+
+    def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
+        """See OutputFormat."""
+        return open_all(partial(self._open, request, paths, track) for track in request.tracks)
+
+    def _open(self, request: OutputRequest, paths: Mapping[str, Path], track: TrackSpec) -> TrackWriter:
+        line = TrackLine(f"{request.name} {track.name}", track.description) if request.track_line else None
+        index = None
+        if request.bgzip:
+            index = TabixIndex(paths[self._index_key(track)], needs_csi(request.lengths.values()))
+        return SingleContigWriter(track.contig, BedGraphWriter(paths[self._key(track)], track.name, line, index))
+
+    def _key(self, track: TrackSpec) -> str:
+        return f"{self.name} {track.name}"
+
+    def _index_key(self, track: TrackSpec) -> str:
+        return f"{self.name} index {track.name}"
 
 
 class TrackLine(NamedTuple):
-    """What a browser shows beside the track; double quotes in it become single ones."""
+    """What a browser shows beside the track; double quotes in it become single ones, control characters escapes."""
 
     name: str
     description: str
 
     def __str__(self) -> str:
-        name, description = (text.replace('"', "'") for text in self)
+        name, description = (shown(text).replace('"', "'") for text in self)
         return f'track type=bedGraph name="{name}" description="{description}"'
 
 
-class BedGraphWriter:
+class BedGraphWriter(TrackWriter):
     """Writes one track as bedGraph: tab separated, 0-based half-open, one line per scored base, none at N.
 
     Neighbours of equal value are not merged. The value is the shortest decimal that reads back exactly in the dtype

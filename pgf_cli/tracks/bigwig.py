@@ -2,7 +2,8 @@
 
 import importlib.util
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_cli.errors import PgfError
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.names import check_printable
+from pgf_cli.tracks.opening import open_all
+from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.request import OutputRequest, TrackSpec
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
-from pgf_cli.tracks.textfile import writing
-from pgf_cli.tracks.tile import ScoredTile
+from pgf_cli.tracks.single_contig import SingleContigWriter
+from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
 _LONGEST_RECORD = 2**32 - 1
 # One leaf of figwig's chromosome tree; readers scan a leaf but search a larger tree by name.
 _SEARCHED_FROM = 0x7FFF
 # A gap up to this long inside a block is carried as NaN; a longer one starts another window.
 _LONGEST_CARRIED_GAP = 16
+# Of continuous float32 values, zoom levels included; measured, deflate gains little.
+_BYTES_PER_BASE = 5.3
 
 
 class MissingBigWigError(PgfError, ImportError):
@@ -35,6 +43,40 @@ class UnwritableBigWigError(PgfError, ValueError):
     """The records or values do not fit the bigWig format."""
 
 
+class BigWig(OutputFormat):
+    """bigWig, a file a track; it holds the names and lengths of all records."""
+
+    def check(self, request: OutputRequest) -> None:
+        """See OutputFormat.
+
+        Raises:
+            MissingBigWigError, UnwritableBigWigError, RecordNameError: as `check_bigwig`.
+        """
+        check_bigwig(list(request.lengths.items()))
+
+    def files(self, request: OutputRequest) -> dict[str, str]:
+        """See OutputFormat."""
+        return {self._key(track): f".{track.name}.bw" for track in request.tracks}
+
+    def estimated_bytes(self, request: OutputRequest) -> int:
+        """See OutputFormat."""
+        tracks = request.tracks_by_contig()
+        bases = sum(tracks[span.contig] * (span.end - span.start) for span in request.spans)
+        return round(_BYTES_PER_BASE * bases)
+
+    def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
+        """See OutputFormat."""
+        sizes = list(request.lengths.items())
+
+        def opened(track: TrackSpec) -> TrackWriter:
+            return SingleContigWriter(track.contig, BigWigWriter(paths[self._key(track)], track.name, sizes))
+
+        return open_all(partial(opened, track) for track in request.tracks)
+
+    def _key(self, track: TrackSpec) -> str:
+        return f"{self.name} {track.name}"
+
+
 def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
     """See before computing that a bigWig of these records can be written.
 
@@ -45,9 +87,11 @@ def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
         MissingBigWigError: figwig is not installed.
         UnwritableBigWigError: a record is longer than 2^32 - 1 bases, or there are more than 32,767 records in
             another order than that of their names, in which readers could not find them.
+        RecordNameError: a name has a control character; the format ends names at NUL.
     """
     if importlib.util.find_spec("figwig") is None:
         raise MissingBigWigError
+    check_printable(name for name, _ in chrom_sizes)
     for name, length in chrom_sizes:
         if length > _LONGEST_RECORD:
             raise UnwritableBigWigError(
@@ -61,7 +105,7 @@ def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
         )
 
 
-class BigWigWriter:
+class BigWigWriter(TrackWriter):
     """Writes one track as bigWig: float32, fixedStep sections (bedGraph ones where a value repeats), zoom levels.
 
     Zero is a value like any other; bases without a score are absent. Memory does not grow with the record. The bytes
@@ -74,7 +118,7 @@ class BigWigWriter:
         chrom_sizes: name and length in bases of every record, in the order in which tiles come.
 
     Raises:
-        MissingBigWigError, UnwritableBigWigError: as `check_bigwig`.
+        MissingBigWigError, UnwritableBigWigError, RecordNameError: as `check_bigwig`.
         WriteError: the file cannot be created.
     """
 
@@ -87,7 +131,7 @@ class BigWigWriter:
         self._buffer = RowBuffer([track], self._write_rows)
         # The format has no record of length 0; such a record has no bases to write either.
         sizes = [(name, length) for name, length in chrom_sizes if length]
-        with writing(path):
+        with translate_os_errors(path):
             self._file: Any = figwig.BigWigWriter(path, sizes, engine="zlib", n_jobs=1)
 
     def write(self, tile: ScoredTile) -> None:
@@ -101,7 +145,7 @@ class BigWigWriter:
     def close(self) -> None:
         """Complete the file with its index and zoom levels; see TrackWriter."""
         self._buffer.flush()
-        with writing(self._path):
+        with translate_os_errors(self._path):
             self._file.close()
 
     def discard(self) -> None:
@@ -115,7 +159,7 @@ class BigWigWriter:
             first = int(rows.starts[part.start])
             window = np.full(int(rows.starts[part.stop - 1]) + 1 - first, np.nan, dtype=np.float32)
             window[rows.starts[part] - first] = values[part]
-            with writing(self._path):
+            with translate_os_errors(self._path):
                 self._file.write(rows.contig, [first], window[None, :], missing=np.nan)
 
     def _as_float32(self, rows: ScoredRows) -> NDArray[np.float32]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.names import shown
 
 
 def write_chrom_sizes(path: Path, chrom_sizes: Iterable[tuple[str, int]]) -> None:
@@ -12,5 +13,5 @@ def write_chrom_sizes(path: Path, chrom_sizes: Iterable[tuple[str, int]]) -> Non
     Raises:
         WriteError: the file cannot be written.
     """
-    with writing(path), path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{name}\t{length}\n" for name, length in chrom_sizes)
+    with translate_os_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{shown(name)}\t{length}\n" for name, length in chrom_sizes)

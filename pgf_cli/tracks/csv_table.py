@@ -1,18 +1,62 @@
 """CSV: all tracks of a run side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from pgf_cli.core.bases import LETTERS
+from pgf_cli.errors import UsageError
+from pgf_cli.tracks.estimates import places_bytes, stored_bytes, values_bytes
+from pgf_cli.tracks.names import check_no_formulas, check_printable
+from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.textfile import TextFile, repeated
-from pgf_cli.tracks.tile import ScoredTile
+from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
-_LETTERS = pl.Series(["A", "C", "G", "T"], dtype=pl.Enum(["A", "C", "G", "T"]))
+_LETTERS = pl.Series(list(LETTERS[:4]), dtype=pl.Enum(list(LETTERS[:4])))
 
 
-class CsvWriter:
+class Csv(OutputFormat):
+    """CSV: one table, so every track has to be about the same records."""
+
+    text = True
+
+    def check(self, request: OutputRequest) -> None:
+        """See OutputFormat.
+
+        Raises:
+            UsageError: tracks are about different records.
+            RecordNameError: a record's name is a formula to a spreadsheet, or has a control character.
+        """
+        if len({track.contig for track in request.tracks if track.contig is not None}) > 1:
+            raise UsageError(
+                "--separate writes a CSV of one record only; choose pulses on one record, or another format"
+            )
+        names = request.written_contigs()
+        check_printable(names)
+        check_no_formulas(names)
+
+    def files(self, request: OutputRequest) -> dict[str, str]:
+        """See OutputFormat."""
+        return {self.name: ".csv.gz" if request.bgzip else ".csv"}
+
+    def estimated_bytes(self, request: OutputRequest) -> int:
+        """See OutputFormat."""
+        tracks = request.tracks_by_contig()
+        text = sum(
+            places_bytes(span) + 2 * (span.end - span.start) + tracks[span.contig] * values_bytes(span, request)
+            for span in request.spans
+        )
+        return stored_bytes(text, request)
+
+    def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
+        """See OutputFormat."""
+        return [CsvWriter(paths[self.name], [track.name for track in request.tracks], bgzip=request.bgzip)]
+
+
+class CsvWriter(TrackWriter):
     """Writes `chrom,start,end,base` and one column per track: 0-based half-open, scored bases only, a header line.
 
     Values are the shortest decimals that read back exactly in the dtype of the tiles. Names with commas or double

@@ -1,19 +1,21 @@
 """Hits on disk: BED for browsers, TSV with everything that is known of them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pgf_cli.errors import PgfError
 from pgf_cli.hits import Hit
-from pgf_cli.tracks.tables import NOT_APPLICABLE, read_tsv, write_tsv
-from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.names import reads_as_comment, shown
+from pgf_cli.tracks.tables import NOT_APPLICABLE, TableWriter, read_table
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Hit))
+_NAMES_SHOWN = 3
 
 
 class HitsFileError(PgfError, ValueError):
@@ -23,51 +25,101 @@ class HitsFileError(PgfError, ValueError):
         super().__init__(f"cannot read hits from {path}: {what}; run `pgf-sensitivity run` again with --force.")
 
 
-def write_hits_bed(path: Path, hits: Iterable[Hit], contigs: Sequence[str]) -> None:
-    """Write BED6: chrom, start, end (0-based half-open), name, score, strand.
+class HitsBedWriter:
+    """Appends hits to a BED6 file, record by record: chrom, start, end (0-based half-open), name, score, strand.
 
-    The score is the percentile times 10, rounded, 0 to 1000; the strand is `.`. Lines are sorted by the order of
-    `contigs` (the FASTA's) and start. Source: UCSC Genome Browser, "BED format".
+    The score is the percentile times 10, rounded, 0 to 1000; the strand is `.`. Within a record lines are sorted by
+    start. Source: UCSC Genome Browser, "BED format".
 
-    Raises:
-        WriteError: the file cannot be written.
-    """
-    order = {contig: place for place, contig in enumerate(contigs)}
-    ranked = sorted(hits, key=lambda hit: (order[hit.chrom], hit.start))
-    with writing(path), path.open("w", encoding="utf-8", newline="\n") as file:
-        for hit in ranked:
-            file.write(f"{hit.chrom}\t{hit.start}\t{hit.end}\t{hit.name}\t{round(10 * hit.percentile)}\t.\n")
-
-
-def write_hits_tsv(path: Path, hits: Iterable[Hit]) -> None:
-    """Write hits in the order given (by record, then rank), one column per field of Hit, NA where not applicable.
-
-    Floats are the shortest decimals that read back exactly as float64; flags are joined by commas.
+    Args:
+        path: the file to create.
 
     Raises:
-        WriteError: the file cannot be written.
+        WriteError: the file cannot be created, or later, written.
     """
-    rows = [[_cell(getattr(hit, column)) for column in COLUMNS] for hit in hits]
-    write_tsv(path, pd.DataFrame(rows, columns=list(COLUMNS), dtype=object))
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._skipped: dict[str, int] = {}
+        with translate_os_errors(path):
+            self._file = path.open("w", encoding="utf-8", newline="\n")
+
+    def write(self, hits: Iterable[Hit]) -> None:
+        """Append the hits of one record."""
+        with translate_os_errors(self._path):
+            for hit in sorted(hits, key=lambda hit: hit.start):
+                chrom, name, score = shown(hit.chrom), shown(hit.name), round(10 * hit.percentile)
+                self._file.write(f"{chrom}\t{hit.start}\t{hit.end}\t{name}\t{score}\t.\n")
+                if reads_as_comment(hit.chrom):
+                    self._skipped[chrom] = self._skipped.get(chrom, 0) + 1
+
+    def close(self) -> None:
+        """Write what is buffered and close."""
+        with translate_os_errors(self._path):
+            self._file.close()
+
+    def discard(self) -> None:
+        """Close, whatever becomes of the content."""
+        with suppress(OSError):
+            self._file.close()
+
+    def warnings(self) -> list[str]:
+        """Say which lines other tools will skip."""
+        if not self._skipped:
+            return []
+        names = ", ".join(list(self._skipped)[:_NAMES_SHOWN]) + (", ..." if len(self._skipped) > _NAMES_SHOWN else "")
+        return [
+            f"{sum(self._skipped.values()):,} hits are on records whose names make their lines in hits.bed comments to "
+            f"other tools ({names}); hits.tsv has them all: rename these records"
+        ]
+
+
+class HitsTsvWriter:
+    """Appends hits to a table in the order given (by record, then rank), one column per field of Hit.
+
+    NA where not applicable. Floats are the shortest decimals that read back exactly as float64; flags are joined by
+    commas.
+
+    Args:
+        path: the file to create.
+
+    Raises:
+        WriteError: the file cannot be created, or later, written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._table = TableWriter(path, COLUMNS)
+
+    def write(self, hits: Iterable[Hit]) -> None:
+        """Append the hits of one record."""
+        self._table.write([_cell(getattr(hit, column)) for column in COLUMNS] for hit in hits)
+
+    def close(self) -> None:
+        """Write what is buffered and close."""
+        self._table.close()
+
+    def discard(self) -> None:
+        """Close, whatever becomes of the content."""
+        self._table.discard()
 
 
 def read_hits_tsv(path: Path) -> list[Hit]:
-    """Read back what `write_hits_tsv` wrote: equal hits in the same order.
+    """Read back what `HitsTsvWriter` wrote: equal hits in the same order.
 
     Raises:
         HitsFileError: the file is missing, has other columns, or a cell that cannot be read (the line is named).
     """
     try:
-        table = read_tsv(path)
+        header, rows = read_table(path)
     except FileNotFoundError:
         raise HitsFileError(path, "there is no such file") from None
     except (OSError, ValueError) as error:
         raise HitsFileError(path, "it is no table of hits") from error
-    if tuple(table.columns) != COLUMNS:
-        missing = [column for column in COLUMNS if column not in table.columns]
+    if tuple(header) != COLUMNS:
+        missing = [column for column in COLUMNS if column not in header]
         raise HitsFileError(path, f"its header is not that of a hits.tsv (missing: {', '.join(missing) or 'none'})")
     # The header is line 1.
-    return [_hit(path, line, row) for line, row in enumerate(table.to_dict("records"), start=2)]
+    return [_hit(path, line, row) for line, row in enumerate(rows, start=2)]
 
 
 def _cell(value: str | float | tuple[str, ...] | None) -> str | float | None:
@@ -77,10 +129,10 @@ def _cell(value: str | float | tuple[str, ...] | None) -> str | float | None:
     return float(value) if isinstance(value, float | np.floating) else value
 
 
-def _hit(path: Path, line: int, row: Mapping[Any, Any]) -> Hit:
+def _hit(path: Path, line: int, row: Sequence[str]) -> Hit:
     fields: dict[str, Any] = {}
-    for column, read in _READERS.items():
-        cell = row[column]
+    for column, cell in zip(COLUMNS, row, strict=True):
+        read = _READERS[column]
         try:
             if not cell:
                 raise ValueError("nothing stands there")

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import pandas as pd
-
-from pgf_cli.tracks.tables import write_tsv
+from pgf_cli.tracks.tables import TableWriter
 
 
 class RegionRow(NamedTuple):
@@ -35,9 +33,10 @@ class RegionRow(NamedTuple):
 
 
 def write_regions_table(path: Path, rows: Iterable[RegionRow]) -> None:
-    """Write one line per row under a header, tab separated; NA for what does not apply.
+    """Write one line per row, as they come, under a header, tab separated; NA for what does not apply.
 
     Raises:
         WriteError: the file cannot be written.
     """
-    write_tsv(path, pd.DataFrame(list(rows), columns=list(RegionRow._fields), dtype=object))
+    with TableWriter(path, RegionRow._fields) as table:
+        table.write(rows)

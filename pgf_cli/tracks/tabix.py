@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pgf_cli.errors import PgfError
-from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.disk import translate_os_errors
 
 _LONGEST_TBI = 2**29
 
@@ -60,7 +60,7 @@ def write_tabix(bedgraph: Path, index: TabixIndex, *, skipped_lines: int) -> Non
 
     said = pysam.set_verbosity(0)
     try:
-        with writing(index.path):
+        with translate_os_errors(index.path):
             pysam.tabix_index(
                 str(bedgraph), force=True, seq_col=0, start_col=1, end_col=2, zerobased=True,
                 line_skip=skipped_lines, csi=index.csi, index=str(index.path),

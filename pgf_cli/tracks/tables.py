@@ -1,30 +1,88 @@
-"""The dialect of our tab-separated tables: a header, NA for what does not apply, nothing quoted."""
+"""The dialect of our tab-separated tables: a header, NA for what does not apply, nothing quoted, a line a row."""
 
-import csv
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-import pandas as pd
-
-from pgf_cli.tracks.textfile import writing
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.names import shown
 
 NOT_APPLICABLE = "NA"
 
-
-def write_tsv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of objects; None becomes NA, a float the shortest decimal that reads back exactly.
-
-    Raises:
-        WriteError: the file cannot be written.
-    """
-    text = table.to_csv(sep="\t", index=False, na_rep=NOT_APPLICABLE, quoting=csv.QUOTE_NONE, lineterminator="\n")
-    with writing(path):
-        path.write_text(text, encoding="utf-8", newline="\n")
+Cell = str | float | None
 
 
-def read_tsv(path: Path) -> pd.DataFrame:
-    """Read a table as text: every cell a str, NA included; a cell that its line lacks is empty.
+class TableWriter:
+    """A table that rows are appended to; a context manager that closes it.
+
+    None becomes NA, a float the shortest decimal that reads back exactly, control characters in text an escape.
+
+    Args:
+        path: the file to create.
+        columns: the header.
 
     Raises:
-        OSError, UnicodeDecodeError, pandas.errors.ParserError, pandas.errors.EmptyDataError: as pandas does.
+        WriteError: the file cannot be created, or later, written.
     """
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE, encoding="utf-8")
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path, self._columns = path, len(columns)
+        with translate_os_errors(path):
+            self._file = path.open("w", encoding="utf-8", newline="\n")
+        self.write([columns])
+
+    def write(self, rows: Iterable[Iterable[Cell]]) -> None:
+        """Append rows, each with a cell for every column."""
+        for row in rows:
+            cells = [_text(cell) for cell in row]
+            if len(cells) != self._columns:
+                raise ValueError(f"{len(cells)} cells for {self._columns} columns")
+            # What the rows' source raises is not this file's.
+            with translate_os_errors(self._path):
+                self._file.write("\t".join(cells) + "\n")
+
+    def close(self) -> None:
+        """Write what is buffered and close."""
+        with translate_os_errors(self._path):
+            self._file.close()
+
+    def discard(self) -> None:
+        """Close, whatever becomes of the content."""
+        with suppress(OSError):
+            self._file.close()
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Read a table as text: its header, and every row's cells, NA included; a cell that its line lacks is empty.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: there is no header, a line has more cells than it, or the text is not UTF-8; the line is named.
+    """
+    with path.open(encoding="utf-8", newline="\n") as file:
+        header = file.readline().removesuffix("\n").split("\t")
+        if header == [""]:
+            raise ValueError("it is empty")
+        rows = []
+        for number, line in enumerate(file, start=2):
+            cells = line.removesuffix("\n").split("\t")
+            if len(cells) > len(header):
+                raise ValueError(f"line {number} has {len(cells)} cells and the header {len(header)}")
+            rows.append(cells + [""] * (len(header) - len(cells)))
+    return header, rows
+
+
+def _text(cell: Cell) -> str:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return NOT_APPLICABLE
+    return shown(cell) if isinstance(cell, str) else str(cell)

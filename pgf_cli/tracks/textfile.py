@@ -1,36 +1,18 @@
-"""A text file that tables are appended to, and the one error for whatever a disk refuses."""
+"""A text file that tables are appended to."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 from Bio import bgzf
 
-from pgf_cli.errors import PgfError
+from pgf_cli.tracks.disk import translate_os_errors
 
 # Level 6 takes four times as long for an eighth less; the sweep should not wait for either.
 _LEVEL = 1
 _PIECE = 1 << 16
-
-
-class WriteError(PgfError, OSError):
-    """The system refused to write a file that the run had begun."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        super().__init__(f"cannot write {path}: {reason}; free some space there or name another folder with --output.")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn whatever the system says while `path` is written into a WriteError."""
-    try:
-        yield
-    except OSError as error:
-        raise WriteError(path, error) from error
 
 
 class TextFile:
@@ -46,14 +28,14 @@ class TextFile:
 
     def __init__(self, path: Path, *, bgzip: bool = False) -> None:
         self._path = path
-        with writing(path):
+        with translate_os_errors(path):
             self._file = path.open("wb")
         writer: Any = bgzf.BgzfWriter
         self._text = writer(fileobj=self._file, compresslevel=_LEVEL) if bgzip else self._file
 
     def write_line(self, line: str) -> None:
         """Append one line."""
-        with writing(self._path):
+        with translate_os_errors(self._path):
             self._text.write(f"{line}\n".encode())
 
     def write_frame(self, frame: pl.DataFrame, separator: str, quotes: Literal["necessary", "never"]) -> None:
@@ -62,14 +44,14 @@ class TextFile:
         text = io.BytesIO()
         frame.write_csv(text, include_header=False, separator=separator, quote_style=quotes)
         rows = text.getbuffer()
-        with writing(self._path):
+        with translate_os_errors(self._path):
             # The compressor copies what it has not come to yet once for every block.
             for start in range(0, len(rows), _PIECE):
                 self._text.write(rows[start : start + _PIECE])
 
     def close(self) -> None:
         """Write what is buffered and close."""
-        with writing(self._path):
+        with translate_os_errors(self._path):
             self._text.close()
 
     def discard(self) -> None:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_cli.core.bases import N_CODE
 from pgf_cli.errors import PgfError
 
-_CODE_OF_N = 4
+HYPOTHETICAL = ("hypothetical A", "hypothetical C", "hypothetical G", "hypothetical T")
+"""Names of the hypothetical scores among a tile's values: what a base would contribute if it stood there."""
 
 
 class ScoredTile(NamedTuple):
@@ -30,13 +32,14 @@ class ScoredTile(NamedTuple):
     @property
     def scored(self) -> NDArray[np.bool_]:
         """Which bases have a score, (T,)."""
-        return np.not_equal(self.bases, _CODE_OF_N)
+        return np.not_equal(self.bases, N_CODE)
 
 
 class TrackWriter(Protocol):
     """Takes tiles in the FASTA's order, by increasing start within a record, with gaps where nothing is written.
 
-    A writer is ended once, by `close`, which completes the file, or by `discard`, which lets go of an unfinished one.
+    A tile may have more values than the writer writes. A writer is ended once, by `close`, which completes the file,
+    or by `discard`, which lets go of an unfinished one.
     """
 
     def write(self, tile: ScoredTile) -> None:
@@ -48,9 +51,23 @@ class TrackWriter(Protocol):
     def discard(self) -> None:
         """Let go of the file without completing it; raises nothing."""
 
+    def warnings(self) -> list[str]:
+        """Return what users should know of the completed file, a line each."""
+        return []
+
+
+class Ended(Protocol):
+    """Something that is ended once, by `close` or by `discard`; see TrackWriter."""
+
+    def close(self) -> None:
+        """Complete it."""
+
+    def discard(self) -> None:
+        """Let go of it."""
+
 
 @contextmanager
-def finishing(writers: Sequence[TrackWriter]) -> Iterator[None]:
+def finishing(writers: Sequence[Ended]) -> Iterator[None]:
     """Close all writers at the end of the block; discard them all if anything fails, closing included."""
     try:
         yield

@@ -1,13 +1,11 @@
 """``PREFIX.trace.tsv``: which bases the strongest ghost hits go back to."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from pgf_cli.errors import PgfError
-from pgf_cli.tracks.tables import read_tsv, write_tsv
+from pgf_cli.tracks.tables import TableWriter, read_table
 
 
 class TraceFileError(PgfError, ValueError):
@@ -34,26 +32,29 @@ class TraceRow(NamedTuple):
     """The same, of the ghost."""
 
 
-def write_trace_table(path: Path, rows: Iterable[TraceRow]) -> None:
-    """Write one line a source under a header, tab separated, 0-based half-open.
+def trace_table(path: Path) -> TableWriter:
+    """Create the table and return what TraceRows are appended with: one line a source, tab separated.
 
     Raises:
-        WriteError: the file cannot be written.
+        WriteError: the file cannot be created.
     """
-    write_tsv(path, pd.DataFrame(list(rows), columns=list(TraceRow._fields), dtype=object))
+    return TableWriter(path, TraceRow._fields)
 
 
 def read_trace_table(path: Path) -> list[TraceRow]:
-    """Read back what ``write_trace_table`` wrote.
+    """Read back what was written.
 
     Raises:
         TraceFileError: the file is missing or is no such table.
     """
     try:
-        table = read_tsv(path)
-        return [
-            TraceRow(c, int(s), int(e), base, hit, int(h), int(d), float(value), float(share))
-            for c, s, e, base, hit, h, d, value, share in table[list(TraceRow._fields)].itertuples(index=False)
-        ]
-    except (OSError, ValueError, KeyError) as error:
+        header, rows = read_table(path)
+        places = [header.index(field) for field in TraceRow._fields]
+        return [_row([row[place] for place in places]) for row in rows]
+    except (OSError, ValueError) as error:
         raise TraceFileError(f"cannot read {path}: run `pgf-sensitivity run` again with --force") from error
+
+
+def _row(cells: Sequence[str]) -> TraceRow:
+    chrom, start, end, base, hit, hit_start, distance, value, share = cells
+    return TraceRow(chrom, int(start), int(end), base, hit, int(hit_start), int(distance), float(value), float(share))

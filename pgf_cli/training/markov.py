@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_cli.core.bases import BaseSequence
 from pgf_cli.genome import N_CODE, Genome, Region, ReverseComplement, mirror
-from pgf_cli.genome.strand import Bases
 
 HIGHEST_ORDER = 12
 PSEUDOCOUNTS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -139,7 +139,7 @@ def split_tail(stretches: Sequence[Region], share: float) -> tuple[list[Region],
     return body, tail
 
 
-def _pieces(sequence: Codes | Bases, start: int, end: int) -> Iterator[tuple[Codes, int]]:
+def _pieces(sequence: Codes | BaseSequence, start: int, end: int) -> Iterator[tuple[Codes, int]]:
     for at in range(start, end, CHUNK):
         overlap = min(HIGHEST_ORDER, at - start)
         yield sequence[at - overlap : min(at + CHUNK, end)], overlap

@@ -11,7 +11,7 @@ from Bio import SeqIO
 from Bio.Seq import Seq
 
 from pgf_cli.checkpoints import read_checkpoint
-from pgf_cli.core.bases import one_hot
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.genome import encode
 
 CPU = torch.device("cpu")

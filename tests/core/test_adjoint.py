@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.func import functional_call, jvp
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.certificate import relative_error
 from pgf_cli.core.directions import RandomNormal
 from pgf_cli.core.models.protocol import StreamingModel
 from pgf_cli.core.objectives import Logit, LogLikelihood, SumOutputs, Targets
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
 from pgf_cli.core.sweeps.snapshots import leaves
 from pgf_cli.core.threads import available_threads, set_threads

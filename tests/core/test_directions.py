@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.func import jvp
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.directions import Contrast, Pulse, Pulses, RandomNormal
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import response, tangent_sweep
 
 CPU = torch.device("cpu")

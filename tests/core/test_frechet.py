@@ -6,12 +6,12 @@ import torch
 from torch.func import jvp as func_jvp
 from torch.nn import functional
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.certificate import certify, relative_error
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import FrechetConfig, FrechetModel
 from pgf_cli.core.models.frechet import FrechetSizesError
 from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import response, tangent_sweep
 from pgf_cli.core.threads import available_threads, set_threads
 

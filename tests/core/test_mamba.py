@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 
 CPU = torch.device("cpu")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.certificate import certify, relative_error
 from pgf_cli.core.models import BaseIds, Mamba2Config, Mamba2LM
 from pgf_cli.core.models.mamba2_block import Mamba2SizesError, chunked_scan
 from pgf_cli.core.models.protocol import map_state
+from pgf_cli.core.one_hot import one_hot
 
 CPU = torch.device("cpu")
 BASE_IDS = BaseIds(3, 1, 2, 0, 5)

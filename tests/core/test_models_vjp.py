@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.models import FrechetConfig, FrechetModel
 from pgf_cli.core.models.protocol import StreamingModel, map_state
+from pgf_cli.core.one_hot import one_hot
 
 CPU = torch.device("cpu")
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import response, tangent_sweep
 from pgf_cli.core.threads import available_threads, set_threads
 

@@ -9,7 +9,7 @@ import pytest
 
 from pgf_cli.errors import UsageError
 from pgf_cli.settings import RunSettings
-from pgf_cli.tracks import MissingPysamError
+from pgf_cli.tracks.tabix import MissingPysamError
 
 FORMATS = ("bedgraph", "csv", "bigwig")
 

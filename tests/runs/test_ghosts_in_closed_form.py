@@ -10,7 +10,7 @@ import torch
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.genome import Genome
 from pgf_cli.runs import Provenance, RunSettings, SilentProgress, plan, plan_run, run
-from pgf_cli.tracks import read_hits_tsv
+from pgf_cli.tracks.hit_files import read_hits_tsv
 
 SLOW, FAST, SLOW_GAIN, FAST_GAIN = 0.999, 0.5, 0.1, 2.0
 W, PULSE, LENGTH = 300, 700, 12_000

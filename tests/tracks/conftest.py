@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pgf_cli.tracks import ScoredTile, TrackWriter
+from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
 
 @dataclass(frozen=True)

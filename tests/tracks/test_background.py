@@ -5,8 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from pgf_cli.tracks import BackgroundWriter, BedGraphWriter, CsvWriter, ScoredTile, WriteError, finishing
-from pgf_cli.tracks.background import WAITING_TILES
+from pgf_cli.tracks.background import WAITING_TILES, BackgroundWriter
+from pgf_cli.tracks.bedgraph import BedGraphWriter
+from pgf_cli.tracks.csv_table import CsvWriter
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.tile import ScoredTile, finishing
 
 
 def tiles(count):

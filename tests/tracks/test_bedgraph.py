@@ -4,7 +4,9 @@ import bioframe
 import numpy as np
 import pytest
 
-from pgf_cli.tracks import BedGraphWriter, NonFiniteScoreError, ScoredTile, TrackLine, WriteError, finishing
+from pgf_cli.tracks.bedgraph import BedGraphWriter, TrackLine
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.tile import NonFiniteScoreError, ScoredTile, finishing
 
 
 def one_tile(values, start=0, contig="chr1"):

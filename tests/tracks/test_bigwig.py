@@ -9,16 +9,9 @@ import numpy as np
 import pybigtools
 import pytest
 
-from pgf_cli.tracks import (
-    BigWigWriter,
-    MissingBigWigError,
-    NonFiniteScoreError,
-    ScoredTile,
-    UnwritableBigWigError,
-    WriteError,
-    check_bigwig,
-    finishing,
-)
+from pgf_cli.tracks.bigwig import BigWigWriter, MissingBigWigError, UnwritableBigWigError, check_bigwig
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.tile import NonFiniteScoreError, ScoredTile, finishing
 
 
 def tile_of(values, start=0):

@@ -5,7 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from pgf_cli.tracks import BedGraphWriter, CsvWriter, NonFiniteScoreError, ScoredTile
+from pgf_cli.tracks.bedgraph import BedGraphWriter
+from pgf_cli.tracks.csv_table import CsvWriter
+from pgf_cli.tracks.tile import NonFiniteScoreError, ScoredTile
 
 
 def test_columns_are_base_and_tracks_side_by_side(genome, tmp_path):

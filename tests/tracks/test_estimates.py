@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
+from pgf_cli.tracks.UNKNOWN_estimated_bytes import estimated_bytes
 
-from pgf_cli.tracks import (
-    BedGraphWriter,
-    BigWigWriter,
-    CsvWriter,
-    ScoredTile,
-    Span,
-    TabixIndex,
-    estimated_bytes,
-    readable_bytes,
-)
+from pgf_cli.tracks.bedgraph import BedGraphWriter
+from pgf_cli.tracks.bigwig import BigWigWriter
+from pgf_cli.tracks.csv_table import CsvWriter
+from pgf_cli.tracks.estimates import readable_bytes
+from pgf_cli.tracks.request import Span
+from pgf_cli.tracks.tabix import TabixIndex
+from pgf_cli.tracks.tile import ScoredTile
 
 SPANS = [Span("chrI", 0, 30_000), Span("a_much_longer_name", 99_990_000, 100_010_000)]
 

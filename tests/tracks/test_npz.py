@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from pgf_cli.tracks import WriteError, write_npz
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.npz_file import write_npz
 
 
 def reading(array):
@@ -27,7 +28,7 @@ def write(path, array):
 @pytest.mark.parametrize("shape", [(3, 4, 50), (1, 4, 1), (2, 4, 16), (0, 4, 7), (2, 4, 0)])
 @pytest.mark.parametrize("block", [7, 16, 1000])
 def test_numpy_reads_back_every_region_base_and_position(block, shape, dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr("pgf_cli.tracks.npz.BLOCK_VALUES", block)
+    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", block)
     array = scores(shape, dtype)
     write(tmp_path / "a.npz", array)
     with np.load(tmp_path / "a.npz") as read:
@@ -54,7 +55,7 @@ def test_a_read_that_compares_codes_writes_the_sequence_one_hot_with_zeros_at_n(
 
 
 def test_never_more_than_a_block_is_asked_for_and_in_the_file_s_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("pgf_cli.tracks.npz.BLOCK_VALUES", 10)
+    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", 10)
     asked = []
 
     def read(region, column, start, end):
@@ -70,7 +71,7 @@ def test_the_same_values_give_the_same_bytes_whatever_the_time(tmp_path, monkeyp
     array = scores((2, 4, 30))
     write(tmp_path / "a.npz", array)
     monkeypatch.setattr(time, "time", lambda: 2e9)
-    monkeypatch.setattr("pgf_cli.tracks.npz.BLOCK_VALUES", 4)
+    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", 4)
     write(tmp_path / "b.npz", array)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 

@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pgf_cli.tracks import (
-    DiskSpaceError,
-    OutputExistsError,
-    OutputFolderError,
-    StagedFiles,
-    WriteError,
-    check_outputs,
-)
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.staging import DiskSpaceError, OutputExistsError, OutputFolderError, StagedFiles, check_outputs
 
 
 def names(folder):
@@ -133,7 +127,7 @@ def test_file_systems_without_links_work(tmp_path, monkeypatch):
 WORKER = """
 import sys
 from pathlib import Path
-from pgf_cli.tracks import OutputExistsError, StagedFiles
+from pgf_cli.tracks.staging import OutputExistsError, StagedFiles
 folder = Path(sys.argv[1])
 try:
     with StagedFiles(force=False) as staged:

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 from Bio import bgzf
 
-from pgf_cli.tracks import (
-    BedGraphWriter,
-    CsvWriter,
-    MissingPysamError,
-    ScoredTile,
-    TabixIndex,
-    TrackLine,
-    WriteError,
-    check_tabix,
-    finishing,
-    needs_csi,
-)
+from pgf_cli.tracks.bedgraph import BedGraphWriter, TrackLine
+from pgf_cli.tracks.csv_table import CsvWriter
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.tabix import MissingPysamError, TabixIndex, check_tabix, needs_csi
+from pgf_cli.tracks.tile import ScoredTile, finishing
 
 WINDOW = 1 << 14
 

@@ -5,18 +5,14 @@ import dataclasses
 import bioframe
 import numpy as np
 import pytest
+from pgf_cli.tracks.UNKNOWN_write_hits_bed import write_hits_bed
+from pgf_cli.tracks.UNKNOWN_write_hits_tsv import write_hits_tsv
 
 from pgf_cli.hits import Hit
-from pgf_cli.tracks import (
-    HitsFileError,
-    RegionRow,
-    WriteError,
-    read_hits_tsv,
-    write_chrom_sizes,
-    write_hits_bed,
-    write_hits_tsv,
-    write_regions_table,
-)
+from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
+from pgf_cli.tracks.disk import WriteError
+from pgf_cli.tracks.hit_files import HitsFileError, read_hits_tsv
+from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
 
 
 def hit(chrom, start, percentile=99.0, **fields):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pgf_cli.core.bases import one_hot
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.training import Score, score_sequence
 
 

@@ -8,10 +8,10 @@ import torch
 from torch.nn import functional
 
 from pgf_cli.checkpoints import CheckpointError, read_checkpoint
-from pgf_cli.core.bases import one_hot
 from pgf_cli.core.models import BaseIds, MambaLM
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.genome import Region
-from pgf_cli.tracks import OutputExistsError
+from pgf_cli.tracks.staging import OutputExistsError
 from pgf_cli.training import (
     DivergedError,
     ResumeError,

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pgf_cli.core.bases import one_hot
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.training import gradients, set_gradients
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.models import FrechetModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.ops.frechet_scan.reference import phi1, phi1_slope
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
-from pgf_cli.bench.framework.subjects import random_bases
-from pgf_cli.core.bases import one_hot
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.objectives import LogLikelihood
+from pgf_cli.core.one_hot import one_hot
 
 if TYPE_CHECKING:
     from transformers import MambaForCausalLM

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgf_cli.core.bases import X_COLUMNS
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.embedding import standard_normal_embedding
 from pgf_cli.core.models.protocol import InitialAdjoint, StreamingModel, TileAdjoint, TileDual
+from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.core.ops import frechet_scan
 from pgf_cli.core.ops.frechet_scan import Scan
 from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp

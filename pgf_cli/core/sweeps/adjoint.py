@@ -11,16 +11,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence, one_hot_rows
+from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence
 from pgf_cli.core.models.protocol import InitialAdjoint, State, StreamingModel, TileAdjoint, map_state
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
 from pgf_cli.core.sweeps.graphs import replayed_jvp, replayed_vjp
 from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 SNAPSHOT_BUDGET = 256 * 10**6
 """Bytes of snapshots kept at most, unless told otherwise."""
+
+
+class AdjointEdge(NamedTuple):
+    """All that passes a tile's left edge: with it the sweep goes on elsewhere, to the same bytes."""
+
+    position: int
+    """0-based position of the tile's first base."""
+    state_bar: State | None
+    """The adjoint of the state there; None right of the last target, where nothing has been differentiated yet."""
 
 
 class AdjointTile(NamedTuple):
@@ -34,6 +44,10 @@ class AdjointTile(NamedTuple):
     """The model's output, (T, C)."""
     x_bar: Tensor
     """The gradient with respect to the one-hot input, (T, 5): 0 in the N column and in the row of an N."""
+    value: float
+    """The tile's share of the objective, summed in float64."""
+    before: AdjointEdge | None
+    """What passes the tile's left edge, on the model's device; None where the initial state has still to add to x_bar."""
 
 
 def adjoint_sweep(
@@ -47,6 +61,8 @@ def adjoint_sweep(
     budget: int = SNAPSHOT_BUDGET,
     folder: Path | None = None,
     parameters: bool = False,
+    begin: AdjointEdge | None = None,
+    advance: Callable[[int], None] = lambda bases: None,
 ) -> "AdjointSweep":
     """Return a sweep that yields the gradient of an objective, tile by tile from RIGHT TO LEFT.
 
@@ -63,6 +79,8 @@ def adjoint_sweep(
         budget: bytes of snapshots kept at most.
         folder: where to keep the snapshots in a nameless file; None keeps them in memory.
         parameters: whether to sum the gradients of the model's parameters, too.
+        begin: go on from this edge of the same sweep, leftwards; None begins at ``end``. Sums are of what is left.
+        advance: told how many bases were read forwards, tile by tile, beside those of the tiles that are yielded.
 
     Raises:
         SnapshotBudgetError: the budget holds fewer than two states.
@@ -70,7 +88,7 @@ def adjoint_sweep(
 
     Source: phi = sum w y, so dphi/dx = J^T w; the recurrence's adjoint h_bar_(t-1) = a_t h_bar_t + (that of y_(t-1)).
     """
-    return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters)
+    return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters, begin, advance)
 
 
 class AdjointSweep:
@@ -96,7 +114,10 @@ class AdjointSweep:
         budget: int,
         folder: Path | None,
         parameters: bool,
+        begin: AdjointEdge | None,
+        advance: Callable[[int], None],
     ) -> None:
+        self._begin, self._told = begin, advance
         self._model, self._sequence, self._objective = model, sequence, objective
         self._start, self._end, self._tile, self._folder, self._parameters = start, end, tile, folder, parameters
         self._link = HostLink(model.device)
@@ -104,12 +125,18 @@ class AdjointSweep:
         with self._link.computing():
             self._first = self._read(start, min(end, start + model.lookahead))[1]
             self._initial = model.initial_jvp(self._first, self._first.new_zeros(0, *self._first.shape))[0]
-        self.schedule = make_schedule(-(-(end - start) // tile), self._initial, budget)
+        right = end if begin is None else begin.position
+        self.schedule = make_schedule(-(-(right - start) // tile), self._initial, budget)
 
     def __iter__(self) -> Iterator[AdjointTile]:
         """Sweep; the sums begin at zero."""
-        self.value, self._begun = 0.0, False
-        self.state_bar = map_state(torch.zeros_like, self._initial)
+        self.value = 0.0
+        given = self._begin.state_bar if self._begin else None
+        self._begun = given is not None
+        self.state_bar = map_state(
+            torch.zeros_like if given is None else lambda part: part.to(self._model.device),
+            self._initial if given is None else given,
+        )
         self._totals = {
             name: torch.zeros_like(weight, dtype=torch.float64)
             for name, weight in self._model.named_parameters()
@@ -151,8 +178,11 @@ class AdjointSweep:
 
     def _advance(self, index: int, state: State) -> State:
         # Entered anew for each tile, so that it does not leak into the consumer's code; see ``tangent.py``.
+        first, last = self._bounds(index)
         with self._link.computing():
-            return self._primal(self._read(*self._bounds(index))[1], state)[1]
+            after = self._primal(self._read(first, last)[1], state)[1]
+        self._told(last - first)
+        return after
 
     def _pull_back(self, index: int, state: State) -> Callable[[], AdjointTile]:
         """Differentiate one tile; return what waits for it and adds to the objective's value."""
@@ -164,19 +194,33 @@ class AdjointSweep:
             self._begun = self._begun or bool(w.any())
             if not self._begun:
                 arrive = self._link.to_host(self._primal(x, state)[0], torch.zeros_like(x))
-                return lambda: AdjointTile(first, codes, *arrive())
+                edge = self._edge(first)
+
+                def still() -> AdjointTile:
+                    y, x_bar = arrive()
+                    return AdjointTile(first, codes, y, x_bar, 0.0, edge)
+
+                return still
             pulled = self._vjp(x, state, self._link.to_device(w), self.state_bar)
             self.state_bar = pulled.state_bar
             self._add(pulled)
             arrive = self._link.to_host(pulled.y, _of_bases_alone(pulled.x_bar, x))
+        before = self._edge(first)
 
         def finish() -> AdjointTile:
             y, x_bar = arrive()
-            with computing():
-                self.value += (w.double() * y.double()).sum().item()
-            return AdjointTile(first, codes, y, x_bar)
+            with flush_denormals():
+                value = (w.double() * y.double()).sum().item()
+            self.value += value
+            return AdjointTile(first, codes, y, x_bar, value, before)
 
         return finish
+
+    def _edge(self, first: int) -> AdjointEdge | None:
+        """The left edge of the tile that was launched last."""
+        if first < self._start + self._model.lookahead:
+            return None
+        return AdjointEdge(first, self.state_bar if self._begun else None)
 
     def _finish(self) -> Tensor:
         """Round the sums; return the gradient with respect to the inputs that the initial state looked ahead to."""

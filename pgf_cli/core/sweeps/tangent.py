@@ -6,14 +6,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.core.bases import BaseCodes, BaseSequence, one_hot_rows
+from pgf_cli.core.bases import BaseCodes, BaseSequence
 from pgf_cli.core.directions import Direction
 from pgf_cli.core.models.protocol import State, StreamingModel, map_state
+from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
 from pgf_cli.core.sweeps.graphs import replayed_jvp
+from pgf_cli.core.sweeps.snapshots import leaves
 
 # Tangents by the age of what seeded them: before the previous block, in the previous block, in this one.
 OLD, PREVIOUS, CURRENT = range(3)
+
+
+class TangentEdge(NamedTuple):
+    """All that passes a tile's right edge: with it the sweep goes on elsewhere, to the same bytes."""
+
+    position: int
+    """0-based position of the first base after the tile."""
+    state: State
+    state_dot: State
+    """The state's tangents, each with a leading ages x K; a leading 0 before the direction begins."""
 
 
 class TangentTile(NamedTuple):
@@ -27,8 +39,10 @@ class TangentTile(NamedTuple):
     """The model's output, (T, C)."""
     y_dot: Tensor
     """Its derivative along K directions, (K, T, C)."""
-    ghost_dot: Tensor | None = None
+    ghost_dot: Tensor | None
     """The part of ``y_dot`` that goes back to what lies far upstream, (K, T, C); None unless asked for."""
+    after: TangentEdge
+    """What passes the tile's right edge, on the model's device."""
 
 
 def tangent_sweep(
@@ -40,6 +54,7 @@ def tangent_sweep(
     end: int,
     tile: int,
     ghost_distance: int | None = None,
+    begin: TangentEdge | None = None,
 ) -> Iterator[TangentTile]:
     """Yield the output and its exact derivative along K directions, tile by tile.
 
@@ -60,21 +75,38 @@ def tangent_sweep(
         end: one past the last base read.
         tile: bases per tile; the last one, and the last of a block, may be shorter.
         ghost_distance: W, at least the model's lookahead; None carries no ghosts.
+        begin: go on from this edge of the same sweep; None begins at ``start``.
 
     Source: Phase Gradient Flow by tiled operator-space evolution, arXiv 2512.23068.
     """
     sweep = _Sweep(model, sequence, direction, ages=1 if ghost_distance is None else 3)
-    yield from sweep.link.finished(_launched(sweep, start, end, tile, ghost_distance))
+    if begin is None:
+        # What this sets is global to the thread: entered anew for each step, it does not leak into the caller's code.
+        with sweep.link.computing():
+            sweep.begin(start, min(end, start + model.lookahead))
+    else:
+        sweep.go_on(begin)
+    first = start if begin is None else begin.position
+    yield from sweep.link.finished(_launched(sweep, start, first, end, tile, ghost_distance))
+
+
+def tangent_edge(position: int, start: int, tile: int, ghost_distance: int | None) -> int:
+    """Return the first edge between tiles of a sweep from ``start`` at or after a position."""
+    offset = position - start
+    block = 0 if ghost_distance is None else offset - offset % ghost_distance
+    edge = block + -(-(offset - block) // tile) * tile
+    return start + (edge if ghost_distance is None else min(edge, block + ghost_distance))
 
 
 def _launched(
-    sweep: "_Sweep", start: int, end: int, tile: int, ghost_distance: int | None
+    sweep: "_Sweep",
+    start: int,
+    first: int,
+    end: int,
+    tile: int,
+    ghost_distance: int | None,
 ) -> Iterator[Callable[[], TangentTile]]:
-    """Launch tile after tile; yield what waits for each."""
-    # What ``computing`` sets is global to the thread: entered anew for each tile, it does not leak into the caller's.
-    with sweep.link.computing():
-        sweep.begin(start, min(end, start + sweep.model.lookahead))
-    first = start
+    """Launch tile after tile from ``first`` on; yield what waits for each."""
     while first < end:
         last = min(end, first + tile)
         if ghost_distance is not None:
@@ -105,6 +137,13 @@ class _Sweep:
         _, x, v = self._read(start, last)
         self.state, self.state_dot = self.model.initial_jvp(x, v)
 
+    def go_on(self, edge: TangentEdge) -> None:
+        """Take the state that another sweep left at this edge."""
+        self.state, self.state_dot = (
+            map_state(lambda part: part.to(self.model.device), state) for state in (edge.state, edge.state_dot)
+        )
+        self.moving = all(len(part) > 0 for part in leaves(self.state_dot))
+
     def begin_block(self) -> None:
         """Let what the previous block seeded grow old."""
         if not self.moving:
@@ -130,7 +169,13 @@ class _Sweep:
         by_age = y_dot.view(self.ages, self.direction.count, *y.shape)
         dots = (by_age[0],) if self.ages == 1 else (by_age.sum(0), by_age[OLD])
         arrive = self.link.to_host(y, *dots)
-        return lambda: TangentTile(first, codes, *arrive())
+        after = TangentEdge(last, self.state, self.state_dot)
+
+        def finish() -> TangentTile:
+            y, y_dot, *ghost = arrive()
+            return TangentTile(first, codes, y, y_dot, ghost[0] if ghost else None, after)
+
+        return finish
 
     def _read(self, first: int, last: int) -> tuple[BaseCodes, Tensor, Tensor]:
         """Bases, x (T, 5) and its tangents: all ages are zero but the current one."""

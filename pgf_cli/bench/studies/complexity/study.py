@@ -19,8 +19,6 @@ from pgf_cli.bench.baselines.ours import ContrastAndRandom
 from pgf_cli.bench.baselines.recurrent_learning import decay_gradient
 from pgf_cli.bench.framework.contestants import on_torch_threads, relative_error
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_frechet, random_mamba, random_mamba2
 from pgf_cli.bench.framework.timing import Work, interleaved
 from pgf_cli.bench.studies.complexity.report import (
     LEARNING,
@@ -31,6 +29,8 @@ from pgf_cli.bench.studies.complexity.report import (
     fits,
     summarise,
 )
+from pgf_cli.bench.subjects.random_models import random_bases, random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep

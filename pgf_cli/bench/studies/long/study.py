@@ -18,14 +18,15 @@ import torch
 from torch import Tensor
 
 from pgf_cli.bench.framework.contestants import relative_error
-from pgf_cli.bench.framework.dense_operator import DenseOperator, Noise, dense_operator, dense_sweep
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sample import sample_bases, sample_model
 from pgf_cli.bench.framework.timing import watch
 from pgf_cli.bench.studies.long.report import WindowRow, describe, draw, summarise, table
-from pgf_cli.core.bases import BaseCodes, one_hot
+from pgf_cli.bench.subjects.dense_operator import DenseOperator, Noise, dense_operator, dense_sweep
+from pgf_cli.bench.subjects.sample import sample_bases, sample_model
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import tangent_sweep
 
 CLAIM = "Every window of a long sequence costs the time and memory of the first, and its response is as exact."
@@ -40,8 +41,8 @@ Sweep = Callable[[], Iterator[Tensor]]
 """Begins a sweep that yields y_dot (T, C) tile by tile."""
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     steps: int
     """Of noise."""
@@ -50,10 +51,10 @@ class Effortful(NamedTuple):
     runs: int
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful(2 * WINDOW, 2 * WINDOW, 1),
-    "published": Effortful(131_072, 400_000, 3),
-    "extended": Effortful(2**18, 400_000, 5),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload(2 * WINDOW, 2 * WINDOW, 1),
+    "published": Workload(131_072, 400_000, 3),
+    "extended": Workload(2**18, 400_000, 5),
 }
 
 
@@ -87,7 +88,7 @@ def run(setting: Setting) -> Outcome:
     return Outcome(rows, finding, holds, summary, partial(draw, rows), table(rows))
 
 
-def subjects(effort: Effortful, seed: int) -> list[Subject]:
+def subjects(effort: Workload, seed: int) -> list[Subject]:
     """Return the paper's operator along noise and the trained Mamba along its held-out stretch."""
     operator = dense_operator(CHANNELS, STATE, A_LOG, seed)
     return [noise_subject(operator, effort.steps, seed), sample_subject(sample_model(), sample_bases()[: effort.bases])]

@@ -1,0 +1,152 @@
+"""What a run reads: which passes along which records, checked against its pulses and targets."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pgf_cli.checkpoints import AlphabetError
+from pgf_cli.core.models import StreamingModel
+from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.genome import (
+    BaseCounts,
+    Genome,
+    OrientedRecord,
+    PulseSite,
+    ReadPass,
+    Region,
+    Selection,
+    mirror,
+    parse_pulse,
+    read_pulses,
+    select,
+)
+from pgf_cli.settings import RunSettings
+
+
+class PulseError(PgfError, ValueError):
+    """A pulse stands where it can have no effect."""
+
+
+class NothingToScoreError(PgfError, ValueError):
+    """Every base that was asked for is N."""
+
+
+def pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
+    """Return every pulse, in the order of asking.
+
+    Raises:
+        PgfError, UsageError: one cannot be read, or they contradict each other.
+    """
+    sites = [parse_pulse(text, genome.lengths, str(settings.fasta)) for text in settings.pulses]
+    if settings.pulses_bed is not None:
+        sites += read_pulses(settings.pulses_bed, genome.lengths)
+        if not sites:
+            raise PulseError(f"{settings.pulses_bed} has no pulses; list at least one base")
+    if settings.separate and (twice := [site for site, count in Counter(sites).items() if count > 1]):
+        raise UsageError(f"--separate: pulse {twice[0]} is given twice; leave one out")
+    return tuple(sites)
+
+
+def selection_of(
+    settings: RunSettings, genome: Genome, sites: Sequence[PulseSite], targets: Sequence[Region]
+) -> Selection:
+    """Settle what is read: what was asked for, by default of the records that have a pulse or target, where there are any.
+
+    Raises:
+        PgfError, UsageError: nothing can be read, or a record has no target.
+    """
+    chroms = settings.chroms
+    if (sites or targets) and not (settings.regions or settings.bed or chroms):
+        named = {place.contig for place in sites or targets}
+        chroms = tuple(name for name in genome.names if name in named)
+    reverse = settings.strand == "reverse"
+    selection = select(
+        genome.lengths,
+        settings.regions,
+        settings.bed,
+        chroms,
+        settings.context,
+        source=str(settings.fasta),
+        reverse=reverse,
+    )
+    if not targets:
+        return selection
+    ends: dict[str, list[int]] = {}
+    for target in targets:
+        mirrored = mirror(target.start, target.end, genome.lengths[target.contig])
+        ends.setdefault(target.contig, []).append(mirrored[1] if reverse else target.end)
+    return replace(selection, passes=tuple(_reaching(one, ends.get(one.contig, [])) for one in selection.passes))
+
+
+def _reaching(one: ReadPass, ends: Sequence[int]) -> ReadPass:
+    """Let a pass go on to the last target."""
+    ahead = [end for end in ends if end > one.start]
+    if not ahead:
+        raise UsageError(
+            f"no --target is on {one.contig} where it is read; leave that record out, or add a target there"
+        )
+    return one._replace(until=max(ahead))
+
+
+def check_pulses(
+    sites_of: Mapping[str, Sequence[PulseSite]], selection: Selection, genome: Genome, *, reverse: bool
+) -> None:
+    """Refuse pulses that can reach nothing, stand on N or change nothing, and records without one.
+
+    Raises:
+        PulseError: as said.
+    """
+    for contig, sites in sites_of.items():
+        record = OrientedRecord(genome.record(contig), reverse=reverse)
+        passes = selection.by_record.get(contig)
+        for site in sites:
+            position = record.oriented(site.position)
+            if passes is None or not passes.reads(position):
+                raise PulseError(
+                    f"pulse {site} can reach nothing that is written; "
+                    "ask for regions downstream of it, or for a wider --context"
+                )
+            base = record.oriented_letter(record.letter(position))
+            if base == "N":
+                raise PulseError(f"pulse {site}: the base there is N, which has no direction; choose another base")
+            if base == site.alt:
+                raise PulseError(f"pulse {site}: the base there is {base} already; give another one")
+    for contig in selection.by_record if sites_of else ():
+        if contig not in sites_of:
+            raise PulseError(f"no pulse is on {contig}, whose response is 0; leave it out, or add a pulse there")
+
+
+def check_letters(
+    settings: RunSettings, selection: Selection, genome: Genome, model: StreamingModel
+) -> tuple[dict[Region, BaseCounts], tuple[str, ...]]:
+    """Read all that will be swept: a wrong letter a hundred million bases on is an error now, not in an hour.
+
+    Returns:
+        The counts of each region that was asked for and kept, and of each pass the hash of its bases.
+
+    Raises:
+        PgfError: there are wrong letters, N without a token, or nothing but N.
+    """
+    counts: dict[Region, BaseCounts] = {}
+    hashes: list[str] = []
+    asked: dict[str, list[Region]] = {}
+    for row in selection.requested:
+        if row.kept:
+            asked.setdefault(row.region.contig, []).append(row.region)
+    for contig, passes in selection.by_record.items():
+        record = OrientedRecord(genome.record(contig), reverse=settings.strand == "reverse")
+        for one in passes:
+            region = Region(contig, *record.forward_span(one.start, one.end))
+            counts[region] = swept = record.counts(one.start, one.end)
+            if not model.reads_n and swept.n + swept.iupac:
+                raise AlphabetError(
+                    f"{settings.fasta}: record {contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
+                    f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
+                )
+            hashes.append(record.sha256(one.start, one.end))
+        for region in asked[contig]:
+            if region not in counts:
+                counts[region] = record.record.counts(region.start, region.end)
+    if not any(counts[region].scored for regions in asked.values() for region in regions):
+        raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
+    return counts, tuple(hashes)

@@ -1,0 +1,44 @@
+"""Responses: y_dot = J v along a record, left to right."""
+
+from collections.abc import Iterator
+
+from pgf_cli.core.directions import Direction
+from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.sweeps import TangentEdge, TangentTile, tangent_sweep
+from pgf_cli.sweeps.finite import check_finite
+from pgf_cli.sweeps.record import SweptRecord
+
+
+def responses(
+    model: StreamingModel,
+    record: SweptRecord,
+    direction: Direction,
+    *,
+    start: int,
+    end: int,
+    tile: int,
+    ghost_distance: int | None = None,
+    begin: TangentEdge | None = None,
+) -> Iterator[TangentTile]:
+    """Yield output, derivative and ghost of each tile from left to right; see ``core.sweeps.tangent_sweep``.
+
+    Args:
+        model: any streaming model.
+        record: the bases on the strand that is read; positions are along it.
+        direction: the K directions.
+        start, end: what is read, 0-based half-open.
+        tile: bases per tile.
+        ghost_distance: W; None carries no ghosts.
+        begin: go on from this edge.
+
+    Raises:
+        NonFiniteError: a derivative is not a number.
+    """
+    tiles = tangent_sweep(
+        model, record, direction, start=start, end=end, tile=tile, ghost_distance=ghost_distance, begin=begin
+    )
+    for tile_read in tiles:
+        edge = tile_read.after
+        states = (edge.state, edge.state_dot)
+        check_finite("response", tile_read.y_dot, tile_read.bases, tile_read.start, record, states, last=False)
+        yield tile_read
