@@ -109,7 +109,7 @@ def read_config(family: Family[Any], settings: Fields, tensors: Mapping[str, Ten
     if missing := [name for name in family.required if stated[name] is None]:
         raise CheckpointError(f"{settings.where} has no {missing[0]}; write it as a whole number.")
     found = family.sizes(tensors, where)
-    compared = [SizeInSettings(name, written[name], stated[name]) for name in found if stated[name] is not None]
+    compared = [SizeInSettings(name, written[name], value) for name in found if (value := stated[name]) is not None]
     check_sizes(found, family.axes, compared, settings.where, where)
     values = {name: value for name, value in stated.items() if value is not None} | dict(found)
     for field in fields(family.config):

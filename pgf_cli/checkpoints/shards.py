@@ -36,7 +36,7 @@ def _read_shards(index: Path, inputs: Inputs) -> Weights:
     shards = [index.parent / name for name in sorted(set(shard_of.values()))]
     for shard in shards:
         # Path.exists raises where a name is too long.
-        if not os.path.exists(shard):
+        if not os.path.exists(shard):  # noqa: PTH110
             raise CheckpointNotFoundError(
                 f"{index} names {shown(shard.name)}, which is not in the folder; download it too."
             )

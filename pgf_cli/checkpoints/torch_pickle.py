@@ -51,7 +51,7 @@ class StorageId(NamedTuple):
 
     dtype: torch.dtype
     key: str
-    count: int
+    length: int
 
 
 class _Function(NamedTuple):
