@@ -59,7 +59,7 @@ class RunSettings:
             panel=FIRST,
             metavar="PATH",
             help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm Mamba folder, or a state "
-            "dict of the paper's operator. Required.",
+            "dict of the paper's operator.",
         ),
     ]
     output: Annotated[
@@ -174,7 +174,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"contrast|random(:([1-9]\d{0,2}|10[01]\d|102[0-4]))?",
+            pattern=r"contrast|random(:([1-9][0-9]{0,2}|10[01][0-9]|102[0-4]))?",
             expected=f"contrast, random or random:K (K from 1 to {MOST_DIRECTIONS:,})",
             help="Along what to differentiate for response and ghost. contrast: x - 1/4 at every base; random:K: K "
             "random directions (root mean square).",
@@ -206,7 +206,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"loglik|sum|logit:(\w|\d{1,9})",
+            pattern=r"loglik|sum|logit:([A-Za-z]|[0-9]{1,9})",
             expected="loglik, sum or logit:J (J a base or a row of the head)",
             help="The score that the adjoint explains. loglik: log-likelihood of the targets (default with a head); "
             "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head.",
@@ -319,7 +319,7 @@ class RunSettings:
         Option(
             panel=MACHINE,
             metavar="DEVICE",
-            pattern=r"auto|cpu|cuda(:\d{1,4})?",
+            pattern=r"auto|cpu|cuda(:[0-9]{1,4})?",
             expected="auto, cpu, cuda or cuda:I",
             help="{values}; auto is a CUDA device where there are one and Triton, else the CPU.",
         ),

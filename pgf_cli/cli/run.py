@@ -2,18 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.options import run_settings, setting_sources, with_options
+from pgf_cli.cli.options import CommandOptions, setting_sources, with_options
 from pgf_cli.settings import RunSettings
 
 if TYPE_CHECKING:
     from pgf_cli.runs import RunPlan
 
-AFTERWORD = """
+AFTERWORD = f"""
 **Files:** PREFIX.TRACK.bedgraph for each track (with --bgzip .bedgraph.gz and its index .tbi or .csi), PREFIX.csv with
 a column for each (.csv.gz), PREFIX.TRACK.bw, PREFIX.hypothetical.npz and PREFIX.onehot.npz, by --format. Always
 PREFIX.hits.bed, PREFIX.hits.tsv, PREFIX.regions.tsv, PREFIX.chrom.sizes and, last, PREFIX.run.json; with --trace
@@ -23,12 +23,14 @@ with --separate response.CHROM_POS or response.CHROM_POS_ALT. Files are 0-based 
 **Environment:** every option but --config can also be set as PGF_ and its long name, PGF_HIT_DISTANCE=100; several
 values stand with blanks between them. The command line beats the environment, and that beats --config.
 
-**Exit codes:** 0 done; 1 failed; 2 wrong usage; 3 done, but the certificate of exactness failed; 130 interrupted.
+**Exit codes:** {ExitStatus.OK:d} done; {ExitStatus.FAILED:d} failed; {ExitStatus.USAGE:d} wrong usage;
+{ExitStatus.CERTIFICATE:d} done, but the certificate of exactness failed; {ExitStatus.INTERRUPTED:d} interrupted,
+{ExitStatus.TERMINATED:d} terminated, 128 + n by another signal n: the error says how to go on.
 """
 
 
 @with_options
-def run(ctx: typer.Context, **values: Any) -> None:
+def run(ctx: typer.Context, settings: RunSettings, command: CommandOptions) -> None:
     """Write exact per-base sensitivity tracks of a model along every record of a FASTA, in fixed memory.
 
     Three tracks, by `--mode`; the default is both. **contribution** (adjoint): the gradient of a score, by default the
@@ -37,14 +39,13 @@ def run(ctx: typer.Context, **values: Any) -> None:
     at all bases up to it: where the model reacts. **ghost** (tangent): the part of the response that goes back at
     least W bases. All are exact, never cut at a tile's edge. N has no score.
     """
-    settings = run_settings(values)
-    if values["dry_run"]:
+    if command.dry_run:
         _describe(settings)
         return
-    manifest = execute(settings, setting_sources(ctx), quiet=values["quiet"])
-    if values["as_json"]:
+    manifest = execute(settings, setting_sources(ctx), quiet=command.quiet)
+    if command.as_json:
         typer.echo(manifest.read_text(), nl=False)
-    elif not values["quiet"]:
+    elif not command.quiet:
         show_report(manifest)
     if not certificate_passed(manifest):
         raise typer.Exit(ExitStatus.CERTIFICATE)
