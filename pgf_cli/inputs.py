@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from io import BufferedReader
+from typing import NamedTuple, TypeVar
 
 from pgf_cli.errors import PgfError
 
@@ -86,7 +87,7 @@ class Inputs:
         return data
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[BinaryIO]:
+    def opened(self, path: Path) -> Iterator[BufferedReader]:
         """Open a large file; when it was read without an error, hash it and check that it stayed the same meanwhile.
 
         The hash is taken from the same open file, so that renaming another over its path changes nothing.
@@ -102,13 +103,13 @@ class Inputs:
             digest = _reading(path, lambda: hashlib.file_digest(file, "sha256").hexdigest())
             self._keep(path, file, file.tell(), digest, identity)
 
-    def _keep(self, path: Path, file: BinaryIO, size: int, sha256: str, identity: Identity) -> None:
+    def _keep(self, path: Path, file: BufferedReader, size: int, sha256: str, identity: Identity) -> None:
         if size != identity.st_size or identity_of(file.fileno()) != identity:
             raise InputError(f"{path} changed while it was being read; run again when it is complete.")
         self._files.append(InputFile(path, size, sha256, identity))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a pipe, which would wait for a writer for ever, a device or a folder is refused.
 
     Raises:
@@ -125,7 +126,7 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         kind = next((name for test, name in _KINDS if test(mode)), "something else")
         raise InputError(f"{path} is {kind}, not a file; save its content as a file first.")
-    return os.fdopen(descriptor, "rb")
+    return open(descriptor, "rb")
 
 
 def identity_of(path: Path | int) -> Identity:

@@ -12,7 +12,7 @@ from pgf_cli.genome.bgzf import DamagedBlockError
 from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaError
 from pgf_cli.genome.faidx import FaiRow
 from pgf_cli.genome.index import IndexedFasta, Text, open_indexed
-from pgf_cli.inputs import identity_of
+from pgf_cli.inputs import is_other
 
 _CHUNK = 1 << 20
 
@@ -41,10 +41,7 @@ class Genome:
 
     def changed(self) -> bool:
         """Whether another file stands at the path now, or this one was written to since it was opened."""
-        try:
-            return identity_of(self.path) != self.identity
-        except OSError:
-            return True
+        return is_other(self.path, self.identity)
 
     def record(self, name: str) -> "Record":
         """Return the record of that name.

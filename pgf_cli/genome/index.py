@@ -17,7 +17,7 @@ from pgf_cli.genome.bgzf import BlockScanner, BlockText, DamagedBlockError, EndM
 from pgf_cli.genome.errors import FastaAccessError, FastaError
 from pgf_cli.genome.faidx import BYTE_ORDER_MARK, LONGEST_HEADER, FaiRow, pack_rows, scan, unpack_rows
 from pgf_cli.genome.source import is_bgzf, open_fasta, read_at
-from pgf_cli.inputs import identity_of
+from pgf_cli.inputs import Identity, identity_of
 
 _LONGEST_TAIL = 4096
 _SECOND = 1_000_000_000
@@ -48,7 +48,7 @@ class IndexedFasta(NamedTuple):
     text: Text
     rows: dict[str, FaiRow]
     """By name, in file order."""
-    identity: tuple[int, ...]
+    identity: Identity
     """Of the file that was opened, as `identity_of` gives it."""
 
 

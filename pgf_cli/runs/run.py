@@ -33,7 +33,7 @@ from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, r
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs
-from pgf_cli.tracks.tile import finishing
+from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
 NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
@@ -126,7 +126,7 @@ def _score(
     tracks = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
     bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
     trace = trace_table(paths["trace"]) if "trace" in paths else None
-    writers = [tracks, bed, tsv, *([trace] if trace else [])]
+    writers: list[Ended] = [tracks, bed, tsv, *([trace] if trace else [])]
     entries, totals = list[RecordEntry](), RunTotals()
     try:
         with finishing(writers):
