@@ -1,12 +1,15 @@
 """Everything that a user can set for a run: every option's one definition, and which of them exclude each other."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.errors import UsageError
+from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.interrupts import Interrupted
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
 
@@ -68,7 +71,8 @@ class RunSettings:
             short="-o",
             panel=FIRST,
             metavar="PREFIX",
-            help="What every output's name begins with; DIR/ means DIR/STEM. Default: the FASTA's stem, here.",
+            help="What every output's name begins with. DIR/ makes that folder and means DIR/STEM, as does a folder "
+            "that exists. Default: STEM, the FASTA's name without its suffixes, here.",
         ),
     ] = None
     formats: Annotated[
@@ -391,6 +395,11 @@ class RunSettings:
         return int(count or 1) if name == "random" else 0
 
     @property
+    def folder_to_make(self) -> Path | None:
+        """The folder that a run makes where it is missing: ``output`` names it by the slash at its end."""
+        return self.prefix.parent if self.output is not None and self.output.endswith("/") else None
+
+    @property
     def prefix(self) -> Path:
         """Path that every output's name begins with: ``dir/`` and a folder that exists mean STEM in them."""
         stem = fasta_stem(self.fasta)
@@ -406,6 +415,23 @@ class RunSettings:
 def in_arguments(message: str) -> str:
     """Rewrite what a message of the library says of flags in terms of the arguments of RunSettings."""
     return rewritten(message, definitions_of(RunSettings))
+
+
+@contextmanager
+def speaking_of_arguments() -> Iterator[None]:
+    """Let errors raised in the block speak of arguments where they speak of flags.
+
+    The library's messages are written once, for the command line; every function that a caller in Python is to use
+    wraps its work in this.
+    """
+    try:
+        yield
+    except (PgfError, Interrupted) as error:
+        if isinstance(error, PgfError):
+            error.args = (in_arguments(str(error)), *error.args[1:])
+        if error.advice:
+            error.advice = in_arguments(error.advice)
+        raise
 
 
 def fasta_stem(path: Path) -> str:

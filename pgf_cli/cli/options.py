@@ -123,7 +123,9 @@ def _parameter(definition: Definition, panel: str) -> inspect.Parameter:
     annotation: Any
     default: Any
     if option.positional:
-        info = typer.Argument(help=definition.help, show_default=False, callback=callback)
+        info = typer.Argument(
+            help=definition.help, metavar=definition.name.upper(), show_default=False, callback=callback
+        )
         annotation = Annotated[str if definition.required else str | None, info]
         default = inspect.Parameter.empty if definition.required else None
     else:

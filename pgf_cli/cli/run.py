@@ -8,6 +8,8 @@ import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.options import CommandOptions, setting_sources, with_options
+from pgf_cli.cli.output import show, show_line
+from pgf_cli.cli.streams import say
 from pgf_cli.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -57,16 +59,30 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     from pgf_cli.genome import Genome
     from pgf_cli.runs import Provenance, plan_run
     from pgf_cli.runs import run as carry_out
+    from pgf_cli.tracks.staging import make_folder
 
+    progress = progress_for(quiet=quiet)
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         _warn_of_dropped(plan)
-        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress_for(quiet=quiet))
+        if settings.folder_to_make:
+            make_folder(settings.folder_to_make)
+        elif _is_folder(settings):
+            progress.message(_of_folder(settings))
+        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress)
+
+
+def _is_folder(settings: RunSettings) -> bool:
+    """Whether the output, given without a slash at its end, is a folder."""
+    return settings.output is not None and settings.prefix != Path(settings.output)
+
+
+def _of_folder(settings: RunSettings) -> str:
+    return f"{settings.output} is a folder: the outputs are {settings.prefix}.*"
 
 
 def show_report(manifest: Path) -> None:
     """Print the report of a finished run on stdout."""
-    from pgf_cli.cli.output import show
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
@@ -76,10 +92,9 @@ def _warn_of_dropped(plan: "RunPlan") -> None:
     dropped = [row for row in plan.selection.requested if not row.kept]
     if dropped:
         first = dropped[0]
-        typer.echo(
+        say(
             f"warning: {len(dropped):,} of {len(plan.selection.requested):,} regions are dropped, "
-            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all",
-            err=True,
+            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all"
         )
 
 
@@ -90,15 +105,15 @@ def certificate_passed(manifest: Path) -> bool:
     failed = [check for check in read_manifest(manifest).certificate.checks if not check.passed]
     if failed:
         names = "; ".join(f"{check.name} ({check.error:.1e}, threshold {check.threshold:.0e})" for check in failed)
-        typer.echo(
+        say(
             f"warning: the certificate of exactness failed: {names}; try --dtype float64. The outputs are written all "
-            f"the same: {manifest} lists them",
-            err=True,
+            f"the same: {manifest} lists them"
         )
     return not failed
 
 
 def _describe(settings: RunSettings) -> None:
+    """Print what a run would do; raise whatever it would refuse."""
     from pgf_cli.genome import Genome
     from pgf_cli.runs import plan_run
     from pgf_cli.tracks.estimates import readable_bytes
@@ -107,10 +122,19 @@ def _describe(settings: RunSettings) -> None:
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         _warn_of_dropped(plan)
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
-    typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
+        check_outputs(
+            plan.outputs.values(),
+            force=settings.force,
+            expected_bytes=plan.estimated_bytes,
+            to_make=settings.folder_to_make,
+        )
+    show_line(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
     for span in plan.selection.spans:
-        typer.echo(f"  {span}")
-    typer.echo(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
+        show_line(f"  {span}")
+    if settings.folder_to_make and not settings.folder_to_make.exists():
+        show_line(f"would make the folder {settings.folder_to_make}")
+    elif _is_folder(settings):
+        show_line(_of_folder(settings))
+    show_line(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
     for path in plan.outputs.values():
-        typer.echo(f"  {path}")
+        show_line(f"  {path}")

@@ -48,7 +48,7 @@ def verify(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Check that a checkpoint's derivatives are exact on this machine; exit 1 if any check fails.
+    """Check that a checkpoint's derivatives are exact on this machine; exit 3 if any check fails.
 
     The adjoint identity <w, J v> = <J^T w, v> compares the two sweeps; central finite differences compare the tangent
     with the model itself; float32 is compared with float64; and tiles with one tile. J is the derivative of the output
@@ -74,7 +74,7 @@ def verify(
         title = f"{model} ({read.architecture}): derivative of {built.output}, {dtype} on {built.device}"
         show(lambda console: print_certificate(certificate, title, origin, console))
     if not certificate.passed:
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(ExitStatus.CERTIFICATE)
 
 
 def random_probe(bases: int, seed: int) -> "tuple[BaseCodes, str]":
