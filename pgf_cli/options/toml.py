@@ -11,8 +11,8 @@ from pgf_cli.errors import UsageError
 
 MOST_BYTES = 1 << 16
 """Of a file; the largest example has a fiftieth of that."""
-MOST_DOTS = 200
-"""Of a line: the library's time grows as the square of a dotted key's parts, 20,000 of them take it ten seconds."""
+MOST_DOTS = 100
+"""Of a line: the library's time grows as the square of a dotted key's parts, 8,000 of them take it seconds."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -143,8 +143,8 @@ def test_what_is_wrong_is_said_in_one_short_line(name, value, said):
     ids=lambda value: value[:12],
 )
 def test_a_text_without_end_or_sense_is_refused_at_once(name, text):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UsageError) as caught:
         OPTIONS[name].parse(text, "--x")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(str(caught.value)) < 250

@@ -23,8 +23,8 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
         (b"a = 1\nb = '\xe9'", "is not TOML: line 2 is not UTF-8; save the file as UTF-8"),
         (b"a = " + b"[" * 2000 + b"]" * 2000, "nested too deeply"),
         (b"a = " + b"{a=" * 2000 + b"1" + b"}" * 2000, "nested too deeply"),
-        (b"a" + b".a" * 20000 + b" = 1", "line 1 has more than 200 dots"),
-        ((b"a" + b".a" * 200 + b" = 1\n") * 150, "is not TOML: Cannot overwrite"),
+        (b"a" + b".a" * 20000 + b" = 1", "line 1 has more than 100 dots"),
+        ((b"a" + b".a" * 100 + b" = 1\n") * 300, "is not TOML: Cannot overwrite"),
         (b"a = " + b"9" * 5000, "is not TOML: Exceeds the limit"),
         (b"#" * 70000, "has more than 65,536 bytes: it is not a file of options"),
     ],
@@ -33,13 +33,13 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
 def test_what_is_no_file_of_options_is_one_line_at_once(tmp_path, content, said):
     path = tmp_path / "a.toml"
     path.write_bytes(content)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UsageError) as caught:
         read_toml(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert str(caught.value).isprintable()
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_missing_file_a_folder_and_a_fifo_are_refused(tmp_path):
@@ -55,7 +55,7 @@ def test_a_missing_file_a_folder_and_a_fifo_are_refused(tmp_path):
 
 
 def test_the_nearest_name_of_a_long_word_is_found_at_once():
-    began = time.perf_counter()
+    began = time.process_time()
     assert nearest("hit_distanse", ["hit-distance", "hits", "tile"]).startswith("hit-distance")
     assert nearest("q" * 60000, ["hit-distance"]) == ""
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
