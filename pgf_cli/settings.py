@@ -1,12 +1,15 @@
 """Everything that a user can set for a run: every option's one definition, and which of them exclude each other."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.errors import UsageError
+from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.interrupts import Interrupted
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
 
@@ -59,7 +62,7 @@ class RunSettings:
             panel=FIRST,
             metavar="PATH",
             help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm Mamba folder, or a state "
-            "dict of the paper's operator. Required.",
+            "dict of the paper's operator.",
         ),
     ]
     output: Annotated[
@@ -68,7 +71,8 @@ class RunSettings:
             short="-o",
             panel=FIRST,
             metavar="PREFIX",
-            help="What every output's name begins with; DIR/ means DIR/STEM. Default: the FASTA's stem, here.",
+            help="What every output's name begins with. DIR/ makes that folder and means DIR/STEM, as does a folder "
+            "that exists. Default: STEM, the FASTA's name without its suffixes, here.",
         ),
     ] = None
     formats: Annotated[
@@ -174,7 +178,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"contrast|random(:([1-9]\d{0,2}|10[01]\d|102[0-4]))?",
+            pattern=r"contrast|random(:([1-9][0-9]{0,2}|10[01][0-9]|102[0-4]))?",
             expected=f"contrast, random or random:K (K from 1 to {MOST_DIRECTIONS:,})",
             help="Along what to differentiate for response and ghost. contrast: x - 1/4 at every base; random:K: K "
             "random directions (root mean square).",
@@ -206,7 +210,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"loglik|sum|logit:(\w|\d{1,9})",
+            pattern=r"loglik|sum|logit:([A-Za-z]|[0-9]{1,9})",
             expected="loglik, sum or logit:J (J a base or a row of the head)",
             help="The score that the adjoint explains. loglik: log-likelihood of the targets (default with a head); "
             "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head.",
@@ -319,7 +323,7 @@ class RunSettings:
         Option(
             panel=MACHINE,
             metavar="DEVICE",
-            pattern=r"auto|cpu|cuda(:\d{1,4})?",
+            pattern=r"auto|cpu|cuda(:[0-9]{1,4})?",
             expected="auto, cpu, cuda or cuda:I",
             help="{values}; auto is a CUDA device where there are one and Triton, else the CPU.",
         ),
@@ -393,6 +397,11 @@ class RunSettings:
         return int(count or 1) if name == "random" else 0
 
     @property
+    def folder_to_make(self) -> Path | None:
+        """The folder that a run makes where it is missing: ``output`` names it by the slash at its end."""
+        return self.prefix.parent if self.output is not None and self.output.endswith("/") else None
+
+    @property
     def prefix(self) -> Path:
         """Path that every output's name begins with: ``dir/`` and a folder that exists mean STEM in them."""
         stem = fasta_stem(self.fasta)
@@ -409,6 +418,23 @@ class RunSettings:
 def in_arguments(message: str) -> str:
     """Rewrite what a message of the library says of flags in terms of the arguments of RunSettings."""
     return rewritten(message, definitions_of(RunSettings))
+
+
+@contextmanager
+def speaking_of_arguments() -> Iterator[None]:
+    """Let errors raised in the block speak of arguments where they speak of flags.
+
+    The library's messages are written once, for the command line; every function that a caller in Python is to use
+    wraps its work in this.
+    """
+    try:
+        yield
+    except (PgfError, Interrupted) as error:
+        if isinstance(error, PgfError):
+            error.args = (in_arguments(str(error)), *error.args[1:])
+        if error.advice:
+            error.advice = in_arguments(error.advice)
+        raise
 
 
 def fasta_stem(path: Path) -> str:

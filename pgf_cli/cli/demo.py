@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from pgf_cli.cli.exits import ExitStatus
+from pgf_cli.cli.exits import advising
+from pgf_cli.cli.options import with_options
 from pgf_cli.cli.output import show
 from pgf_cli.cli.run import execute, show_report
+from pgf_cli.options import Option
 from pgf_cli.sample_folder import sample_data
 from pgf_cli.settings import RunSettings, Strand
 
@@ -25,11 +27,14 @@ TRAINED = re.compile(r"step [1-9][\d,]* of [\d,]+ of training")
 """How the note of a checkpoint begins that ``train`` wrote after a step or more."""
 
 
+@with_options
 def demo(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results; made if it does not exist.")
+        Path, Option(short="-o", metavar="DIR", help="Folder for the results; made if it does not exist.")
     ] = Path("pgf-demo"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the results of an earlier demo.")] = False,
+    *,
+    force: bool,
+    verbose: bool,
 ) -> None:
     """Run on the sample data and report: a small trained Mamba along a stretch that was held out of its training.
 
@@ -38,11 +43,8 @@ def demo(
     difference. That takes seven more runs, of the adjoint alone: the other strand, and both strands for every draw.
     Their files, and the untrained checkpoints, are left in the same folder.
     """
-    try:
+    with advising("give the same command with --force to start again"):
         _demonstrate(output, force=force)
-    except KeyboardInterrupt:
-        typer.echo("error: interrupted; give the same command with --force to start again", err=True)
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
 def _demonstrate(output: Path, *, force: bool) -> None:

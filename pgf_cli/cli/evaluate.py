@@ -8,6 +8,7 @@ import typer
 
 from pgf_cli.cli.options import with_options
 from pgf_cli.errors import UsageError
+from pgf_cli.options import Option
 
 if TYPE_CHECKING:
     from pgf_cli.training import Evaluation
@@ -18,28 +19,23 @@ def evaluate(
     fasta: Path,
     model: Path,
     regions: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--region",
+        tuple[str, ...],
+        Option(
+            flag="--region",
             metavar="REGION",
-            show_default=False,
             help="What to predict, 1-based inclusive; repeatable. Default: every record, or with --config what it "
             "holds out.",
         ),
-    ] = None,
+    ] = (),
     config: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="TOML",
-            show_default=False,
             help="TOML of `train`: compare with Markov models of order 1 to 12 fitted on what it learns from.",
         ),
     ] = None,
     train_fasta: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FASTA", show_default=False, help="What the TOML was trained on, if not the FASTA to predict."
-        ),
+        Path | None, Option(metavar="FASTA", help="What the TOML was trained on, if not the FASTA to predict.")
     ] = None,
     *,
     alphabet: str | None,

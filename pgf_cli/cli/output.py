@@ -3,11 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from pgf_cli.cli.exits import VERBOSE, advising
+from pgf_cli.cli.exits import advising
 from pgf_cli.printable import printable
 
 if TYPE_CHECKING:
@@ -58,14 +56,3 @@ def _console_class() -> "type[Console]":
                     yield Segment(shown, segment.style)
 
     return GuardedConsole
-
-
-def _be_verbose(ctx: typer.Context, wanted: bool) -> bool:
-    ctx.meta[VERBOSE] = wanted
-    return wanted
-
-
-VerboseOption = Annotated[
-    bool,
-    typer.Option("-v", "--verbose", callback=_be_verbose, is_eager=True, help="Show the traceback of an error."),
-]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption, show
+from pgf_cli.cli.options import with_options
+from pgf_cli.cli.output import show
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import PgfError
+from pgf_cli.options import Option
 
 if TYPE_CHECKING:
     from pgf_cli.core.bases import BaseCodes
@@ -18,54 +20,35 @@ if TYPE_CHECKING:
     from pgf_cli.genome import Genome
 
 CHUNK = 1 << 16
+MOST_BASES = 1 << 20
+"""Of a probe: its differences are taken in float64 and one tile."""
 
 
 class NothingToProbeError(PgfError, ValueError):
     """Every base of the FASTA is N."""
 
 
+@with_options
 def verify(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="Checkpoint, file or folder, as for `inspect`.", show_default=False)
-    ],
     fasta: Annotated[
         Path | None,
-        typer.Argument(
+        Option(
+            positional=True,
             help="FASTA, plain or bgzip-compressed, whose first non-N bases are the probe. Default: random bases.",
-            show_default=False,
         ),
     ] = None,
-    bases: Annotated[int, typer.Option(metavar="N", min=1, help="Bases of the probe.")] = 256,
-    dtype: Annotated[
-        Dtype, typer.Option(envvar="PGF_DTYPE", help="Number format of the runs that this is to vouch for.")
-    ] = "float32",
-    output_layer: Annotated[
-        OutputLayer | None,
-        typer.Option(
-            envvar="PGF_OUTPUT_LAYER",
-            help="Which output is differentiated; default: logprobs with a head, hidden without.",
-        ),
-    ] = None,
-    alphabet: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PGF_ALPHABET",
-            metavar="A=7,C=8,G=9,T=10,N=11",
-            help="Token ids of the bases; default: from the checkpoint.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(envvar="PGF_SEED", metavar="N", min=0, help="Seed of random bases and of the adjoint's weights."),
-    ] = 0,
-    threads: Annotated[
-        int | None,
-        typer.Option("-p", "--threads", envvar="PGF_THREADS", metavar="N", min=1, help="Default: every processor."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; an error that is not finite is null.")] = False,
-    verbose: VerboseOption = False,
+    bases: Annotated[int, Option(metavar="N", lowest=1, highest=MOST_BASES, help="Bases of the probe.")] = 256,
+    *,
+    model: Path,
+    dtype: Dtype,
+    output_layer: OutputLayer | None,
+    alphabet: str | None,
+    seed: int,
+    threads: int | None,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
-    """Check that a checkpoint's derivatives are exact on this machine; exit 1 if any check fails.
+    """Check that a checkpoint's derivatives are exact on this machine; exit 3 if any check fails.
 
     The adjoint identity <w, J v> = <J^T w, v> compares the two sweeps; central finite differences compare the tangent
     with the model itself; float32 is compared with float64; and tiles with one tile. J is the derivative of the output
@@ -79,19 +62,19 @@ def verify(
     from pgf_cli.core.threads import available_threads, set_threads
 
     set_threads(threads or available_threads())
-    read = read_checkpoint(checkpoint, alphabet)
-    model = read.build(output_layer, getattr(torch, dtype), torch.device("cpu"))
+    read = read_checkpoint(model, alphabet)
+    built = read.build(output_layer, getattr(torch, dtype), torch.device("cpu"))
     probe, origin = random_probe(bases, seed) if fasta is None else probe_of(fasta, bases)
-    certificate = certify(model, probe, seed=seed)
+    certificate = certify(built, probe, seed=seed)
     if as_json:
-        typer.echo(_as_json(certificate, checkpoint, origin, dtype, model.output))
+        typer.echo(_as_json(certificate, model, origin, dtype, built.output))
     else:
         from pgf_cli.reports import print_certificate
 
-        title = f"{checkpoint} ({read.architecture}): derivative of {model.output}, {dtype} on {model.device}"
+        title = f"{model} ({read.architecture}): derivative of {built.output}, {dtype} on {built.device}"
         show(lambda console: print_certificate(certificate, title, origin, console))
     if not certificate.passed:
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(ExitStatus.CERTIFICATE)
 
 
 def random_probe(bases: int, seed: int) -> "tuple[BaseCodes, str]":

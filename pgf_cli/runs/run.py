@@ -32,7 +32,7 @@ from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
-from pgf_cli.tracks.staging import check_outputs
+from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
@@ -49,6 +49,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         Interrupted: a signal asked to stop.
     """
     settings, key = plan.settings, run_key(plan)
+    if settings.folder_to_make:
+        make_folder(settings.folder_to_make)
     with RunFolder.hold(settings.prefix) as folder:
         if placed := finish_commit(folder):
             progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
