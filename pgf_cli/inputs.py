@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from io import BufferedReader
+from typing import NamedTuple, TypeVar
 
 from pgf_cli.errors import PgfError
 
@@ -44,14 +45,12 @@ class InputFile:
     bytes: int
     sha256: str
     """Of the bytes that were read."""
-    identity: Identity
+    identity: Identity | None
+    """None for a pipe, which is read once and leaves nothing that could change."""
 
     def changed(self) -> bool:
         """Whether the path no longer holds that file: another one, other bytes, or none."""
-        try:
-            return _identity(os.stat(self.path)) != self.identity
-        except OSError:
-            return True
+        return self.identity is not None and is_other(self.path, self.identity)
 
 
 class Inputs:
@@ -77,7 +76,7 @@ class Inputs:
         """
         file = open_regular(path)
         with file:
-            identity = _identity(os.fstat(file.fileno()))
+            identity = identity_of(file.fileno())
             if identity.st_size > limit:
                 raise InputError(
                     f"{path} has {identity.st_size:,} bytes, where a file of its kind has at most {limit:,}; "
@@ -88,7 +87,7 @@ class Inputs:
         return data
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[BinaryIO]:
+    def opened(self, path: Path) -> Iterator[BufferedReader]:
         """Open a large file; when it was read without an error, hash it and check that it stayed the same meanwhile.
 
         The hash is taken from the same open file, so that renaming another over its path changes nothing.
@@ -98,19 +97,19 @@ class Inputs:
         """
         file = open_regular(path)
         with file:
-            identity = _identity(os.fstat(file.fileno()))
+            identity = identity_of(file.fileno())
             yield file
             file.seek(0)
             digest = _reading(path, lambda: hashlib.file_digest(file, "sha256").hexdigest())
             self._keep(path, file, file.tell(), digest, identity)
 
-    def _keep(self, path: Path, file: BinaryIO, size: int, sha256: str, identity: Identity) -> None:
-        if size != identity.st_size or _identity(os.fstat(file.fileno())) != identity:
+    def _keep(self, path: Path, file: BufferedReader, size: int, sha256: str, identity: Identity) -> None:
+        if size != identity.st_size or identity_of(file.fileno()) != identity:
             raise InputError(f"{path} changed while it was being read; run again when it is complete.")
         self._files.append(InputFile(path, size, sha256, identity))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a pipe, which would wait for a writer for ever, a device or a folder is refused.
 
     Raises:
@@ -127,11 +126,42 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         kind = next((name for test, name in _KINDS if test(mode)), "something else")
         raise InputError(f"{path} is {kind}, not a file; save its content as a file first.")
-    return os.fdopen(descriptor, "rb")
+    return open(descriptor, "rb")
 
 
-def _identity(found: os.stat_result) -> Identity:
+def identity_of(path: Path | int) -> Identity:
+    """Return what tells a file, or an open descriptor's, from any other and from itself after it was written to.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    found = os.stat(path)  # noqa: PTH116  a descriptor has no path
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def is_other(path: Path, identity: Identity) -> bool:
+    """Whether a path no longer leads to the file that had this identity, unchanged."""
+    try:
+        return identity_of(path) != identity
+    except OSError:
+        return True
+
+
+def hashed(path: Path, identity: Identity) -> InputFile:
+    """Return the hash of a file that is being read from, once it is certain that it is still the one that was opened.
+
+    Args:
+        path: the file.
+        identity: as it was when it was opened.
+
+    Raises:
+        InputError: it is another file now, or changed.
+    """
+    with open_regular(path) as file:
+        digest = _reading(path, lambda: hashlib.file_digest(file, "sha256").hexdigest())
+        if identity_of(file.fileno()) != identity:
+            raise InputError(f"{path} changed while it was being read; run again when it is complete.")
+        return InputFile(path, file.tell(), digest, identity)
 
 
 def _reading(path: Path, read: Callable[[], T]) -> T:

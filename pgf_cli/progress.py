@@ -9,8 +9,12 @@ class Progress(Protocol):
     def message(self, text: str) -> None:
         """Take a line for the user."""
 
-    def begin(self, total: int) -> None:
-        """The work begins; the model will read ``total`` bases."""
+    def begin(self, total: int, done: int = 0) -> None:
+        """The work begins: the model reads ``total`` bases, of which an earlier run has read ``done``.
+
+        Every reading counts, so that the time left is true: the adjoint reads a base forwards, once or more often as
+        its schedule says, and then backwards.
+        """
 
     def advance(self, bases: int, doing: str) -> None:
         """The model has read ``bases`` more; ``doing`` says what for."""
@@ -25,7 +29,7 @@ class SilentProgress:
     def message(self, text: str) -> None:
         """Drop it."""
 
-    def begin(self, total: int) -> None:
+    def begin(self, total: int, done: int = 0) -> None:
         """Drop it."""
 
     def advance(self, bases: int, doing: str) -> None:

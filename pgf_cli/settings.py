@@ -1,11 +1,14 @@
-"""Everything that a user can set for a run."""
+"""Everything that a user can set for a run: every option's one definition, and which of them exclude each other."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import UsageError
+from pgf_cli.options import Option, definitions_of
+from pgf_cli.options import in_arguments as rewritten
 
 Format = Literal["bedgraph", "csv", "bigwig", "npz"]
 
@@ -14,94 +17,367 @@ AdjointTrack = Literal["contribution", "norm", "max-snv"]
 Strand = Literal["forward", "reverse"]
 Null = Literal["shuffle"]
 
-LOWEST = {"tile": 1, "hits": 0, "hit_distance": 1, "threads": 1, "context": 0, "ghost_distance": 0, "seed": 0}
-LOWEST |= {"snapshot_budget": 1, "trace": 0}
-
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
 COMPRESSED_SUFFIXES = (".gz", ".bgz")
+
+FIRST, INPUT, COMPUTATION, OUTPUT, MACHINE = "Options", "Input", "Computation", "Output", "Machine"
+"""Headings in ``run --help``; the first has what most runs need, and --help itself."""
+
+LONGEST_RECORD = 10**10
+"""No chromosome known is longer."""
+MOST_HITS = 1_000_000
+MOST_DIRECTIONS = 1024
+LONGEST_PREFIX = 180
+"""Bytes of a prefix's last part: file systems take 255, and what follows it may take 75."""
+
+
+class SettingsError(UsageError):
+    """Settings that contradict each other; says so in terms of arguments."""
+
+    def __init__(self, in_flags: str) -> None:
+        super().__init__(in_arguments(in_flags))
+        self.in_flags = in_flags
+        """The same in terms of flags."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Settings of one run; the defaults are those of the command line."""
+    """Settings of one run, checked; the command line has the same, with the same defaults.
 
-    fasta: Path
-    model: Path
-    output: str | None = None
-    """Prefix of the files to write; ``dir/`` means dir/STEM, None the FASTA's stem in the current folder."""
-    formats: tuple[Format, ...] = ("bedgraph",)
-    bgzip: bool = False
-    """Compress bedGraph and CSV in blocks, and index bedGraph."""
-    track_line: bool = False
-    regions: tuple[str, ...] = ()
-    bed: Path | None = None
-    chroms: tuple[str, ...] = ()
-    context: int | None = None
-    """Bases read upstream of a region; None: from the record's first base."""
-    strand: Strand = "forward"
-    mode: Mode = "both"
-    objective: str | None = None
-    """``loglik``, ``sum`` or ``logit:J``; None: loglik with a head, sum without."""
-    targets: tuple[str, ...] = ()
-    """Regions that the objective is over; none: everything written."""
-    adjoint_tracks: tuple[AdjointTrack, ...] = ("contribution",)
-    gradient_correction: bool = True
-    snapshot_budget: int = 256
-    """MB."""
-    snapshots_on_disk: bool = False
-    trace: int = 0
-    """Ghost hits of each record that are followed back to their sources."""
-    direction: str = "contrast"
-    """``contrast``, ``random`` or ``random:K``; pulses beat it."""
-    pulses: tuple[str, ...] = ()
-    pulses_bed: Path | None = None
-    separate: bool = False
-    ghost_distance: int = 1000
-    """0: no ghost track."""
-    null: Null | None = None
-    seed: int = 0
-    hits: int = 20
-    hit_distance: int = 50
-    output_layer: OutputLayer | None = None
-    alphabet: str | None = None
-    tile: int | None = None
-    """Bases per tile; None: as many as the processor's cache suggests."""
-    device: str = "auto"
-    dtype: Dtype = "float32"
-    threads: int | None = None
-    """None: every processor that this process may use."""
-    force: bool = False
-    resume: bool = False
-    segment: int = 1 << 20
-    """Bases between saved states."""
-    probe_depth: int = 65_536
+    Paths may be given as strings, and what can be several as a list. Each field's help and bounds stand in its
+    annotation; docs/options.md has them as a table.
+
+    Raises:
+        UsageError: a value has the wrong type or is out of bounds, or two settings contradict each other.
+    """
+
+    fasta: Annotated[Path, Option(positional=True, help="FASTA, plain or bgzip-compressed.")]
+    model: Annotated[
+        Path,
+        Option(
+            short="-m",
+            panel=FIRST,
+            metavar="PATH",
+            help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm Mamba folder, or a state "
+            "dict of the paper's operator. Required.",
+        ),
+    ]
+    output: Annotated[
+        str | None,
+        Option(
+            short="-o",
+            panel=FIRST,
+            metavar="PREFIX",
+            help="What every output's name begins with; DIR/ means DIR/STEM. Default: the FASTA's stem, here.",
+        ),
+    ] = None
+    formats: Annotated[
+        tuple[Format, ...],
+        Option(
+            flag="--format",
+            short="-f",
+            panel=FIRST,
+            metavar="FORMAT",
+            help="{values}; repeatable. npz: hypothetical scores and one-hot sequence of equally "
+            "long regions, (N, 4, L), for motif tools.",
+        ),
+    ] = ("bedgraph",)
+    regions: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--region",
+            panel=FIRST,
+            metavar="REGION",
+            help="What is written: CHROM:START-END, 1-based inclusive, commas allowed; repeatable. Reading still "
+            "starts at the record's first base, so a base has the same value whatever was asked.",
+        ),
+    ] = ()
+    bed: Annotated[
+        Path | None,
+        Option(
+            flag="--regions",
+            panel=FIRST,
+            metavar="BED",
+            help="Regions from a BED file (0-based half-open), gzipped or not. Overlapping ones are merged.",
+        ),
+    ] = None
+    mode: Annotated[
+        Mode,
+        Option(
+            panel=FIRST,
+            metavar="MODE",
+            help="tangent: where the model reacts (response, ghost); adjoint: which bases a score depends on "
+            "(contribution); or both.",
+        ),
+    ] = "both"
+    pulses: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--pulse",
+            panel=FIRST,
+            metavar="PULSE",
+            help="CHROM:POS, 1-based: follow the effect of that base alone; CHROM:POS:ALT: of another base there, a "
+            "variant. Repeatable: several add up.",
+        ),
+    ] = ()
+    threads: Annotated[
+        int | None,
+        Option(
+            short="-p",
+            panel=FIRST,
+            metavar="N",
+            lowest=1,
+            highest=4096,
+            help="Worker threads; results do not depend on them. Default: every processor.",
+        ),
+    ] = None
+    resume: Annotated[
+        bool, Option(panel=FIRST, help="Go on with a run that was broken off, from what it had finished.")
+    ] = False
+    force: Annotated[bool, Option(panel=FIRST, help="Replace outputs that exist already.")] = False
+
+    alphabet: Annotated[
+        str | None,
+        Option(
+            panel=INPUT,
+            metavar="IDS",
+            help="Token ids of the bases, such as A=7,C=8,G=9,T=10,N=11. Default: from the checkpoint.",
+        ),
+    ] = None
+    chroms: Annotated[
+        tuple[str, ...],
+        Option(flag="--chrom", panel=INPUT, metavar="NAME", help="A whole record; repeatable. Default: every record."),
+    ] = ()
+    context: Annotated[
+        int | None,
+        Option(
+            panel=INPUT,
+            metavar="N",
+            lowest=0,
+            highest=LONGEST_RECORD,
+            help="Read only N bases upstream of each region; 0: the region as a sequence of its own. Default: from the "
+            "record's first base.",
+        ),
+    ] = None
+    strand: Annotated[
+        Strand,
+        Option(
+            panel=INPUT,
+            metavar="STRAND",
+            help="forward, or reverse: each record's reverse complement is read; what is written stays in forward "
+            "coordinates.",
+        ),
+    ] = "forward"
+
+    direction: Annotated[
+        str,
+        Option(
+            panel=COMPUTATION,
+            metavar="WHICH",
+            pattern=r"contrast|random(:([1-9]\d{0,2}|10[01]\d|102[0-4]))?",
+            expected=f"contrast, random or random:K (K from 1 to {MOST_DIRECTIONS:,})",
+            help="Along what to differentiate for response and ghost. contrast: x - 1/4 at every base; random:K: K "
+            "random directions (root mean square).",
+        ),
+    ] = "contrast"
+    pulses_bed: Annotated[
+        Path | None,
+        Option(flag="--pulses", panel=COMPUTATION, metavar="BED", help="A pulse at every base of every row."),
+    ] = None
+    separate: Annotated[
+        bool,
+        Option(
+            panel=COMPUTATION,
+            help="A track for each pulse, all in one sweep: PREFIX.response.CHROM_POS.bedgraph (and _ALT after POS).",
+        ),
+    ] = False
+    ghost_distance: Annotated[
+        int,
+        Option(
+            panel=COMPUTATION,
+            metavar="W",
+            lowest=0,
+            highest=LONGEST_RECORD,
+            help="The ghost track is the response to what lies at least W bases upstream; 0 switches it off.",
+        ),
+    ] = 1000
+    objective: Annotated[
+        str | None,
+        Option(
+            panel=COMPUTATION,
+            metavar="WHICH",
+            pattern=r"loglik|sum|logit:(\w|\d{1,9})",
+            expected="loglik, sum or logit:J (J a base or a row of the head)",
+            help="The score that the adjoint explains. loglik: log-likelihood of the targets (default with a head); "
+            "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head.",
+        ),
+    ] = None
+    targets: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--target",
+            panel=COMPUTATION,
+            metavar="REGION",
+            help="Where the objective is taken, 1-based inclusive; repeatable. Default: everything written.",
+        ),
+    ] = ()
+    adjoint_tracks: Annotated[
+        tuple[AdjointTrack, ...],
+        Option(
+            flag="--track",
+            panel=COMPUTATION,
+            metavar="TRACK",
+            help="Tracks of the adjoint; repeatable. contribution: the gradient at the base that is there, signed; "
+            "norm: its 2-norm over the four bases; max-snv: the strongest substitution's.",
+        ),
+    ] = ("contribution",)
+    gradient_correction: Annotated[
+        bool,
+        Option(
+            flag="--no-gradient-correction",
+            panel=COMPUTATION,
+            help="Do not subtract the gradient's mean over the four bases.",
+        ),
+    ] = True
+    output_layer: Annotated[
+        OutputLayer | None,
+        Option(
+            panel=COMPUTATION,
+            metavar="LAYER",
+            help="What is differentiated. logprobs: log p(A), p(C), p(G), p(T) in nats (default with a head); logits: "
+            "every row of the head; hidden: the hidden state (default without).",
+        ),
+    ] = None
+    hits: Annotated[
+        int, Option(panel=COMPUTATION, metavar="N", lowest=0, highest=MOST_HITS, help="Hits kept per record.")
+    ] = 20
+    hit_distance: Annotated[
+        int,
+        Option(
+            panel=COMPUTATION,
+            metavar="N",
+            lowest=1,
+            highest=LONGEST_RECORD,
+            help="A hit is the highest base within N bases on either side.",
+        ),
+    ] = 50
+    trace: Annotated[
+        int,
+        Option(
+            panel=COMPUTATION,
+            metavar="N",
+            lowest=0,
+            highest=MOST_HITS,
+            help="Follow the N best ghost hits of each record back to their sources: PREFIX.trace.tsv.",
+        ),
+    ] = 0
+    null: Annotated[
+        Null | None,
+        Option(
+            panel=COMPUTATION,
+            metavar="NULL",
+            help="shuffle: sweep a dinucleotide-preserving shuffle of each record too, and give hits a false discovery "
+            "rate.",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        Option(
+            panel=COMPUTATION, metavar="N", lowest=0, highest=2**63 - 1, help="Seed of whatever is drawn at random."
+        ),
+    ] = 0
+    probe_depth: Annotated[
+        int,
+        Option(
+            panel=COMPUTATION,
+            metavar="N",
+            lowest=0,
+            highest=2**30,
+            help="The certificate's second probe stands where the state is N bases old; 0: only one, at the first "
+            "bases.",
+        ),
+    ] = 65_536
+
+    bgzip: Annotated[
+        bool,
+        Option(
+            panel=OUTPUT,
+            help="Compress bedGraph and CSV in blocks (BGZF, .gz) and index bedGraph for tabix (.tbi, or .csi where a "
+            "record is longer than 2^29 bases).",
+        ),
+    ] = False
+    track_line: Annotated[
+        bool,
+        Option(
+            panel=OUTPUT,
+            help="Begin bedGraph files with a track line: browsers want it, bedGraphToBigWig rejects it.",
+        ),
+    ] = False
+
+    device: Annotated[
+        str,
+        Option(
+            panel=MACHINE,
+            metavar="DEVICE",
+            pattern=r"auto|cpu|cuda(:\d{1,4})?",
+            expected="auto, cpu, cuda or cuda:I",
+            help="{values}; auto is a CUDA device where there are one and Triton, else the CPU.",
+        ),
+    ] = "auto"
+    dtype: Annotated[
+        Dtype,
+        Option(
+            panel=MACHINE,
+            metavar="DTYPE",
+            help="Number format of the computation: float32, float64, or bfloat16 for matrix products alone, with "
+            "float32 for the rest.",
+        ),
+    ] = "float32"
+    tile: Annotated[
+        int | None,
+        Option(
+            panel=MACHINE,
+            metavar="N",
+            lowest=1,
+            highest=2**24,
+            help="Bases per tile: memory grows with it, results differ by rounding only. Default: by the cache's size.",
+        ),
+    ] = None
+    segment: Annotated[
+        int,
+        Option(
+            panel=MACHINE,
+            metavar="N",
+            lowest=1,
+            highest=LONGEST_RECORD,
+            help="Bases after which a run saves its work: what is broken off loses at most a segment.",
+        ),
+    ] = 2**20
+    snapshot_budget: Annotated[
+        int,
+        Option(
+            panel=MACHINE,
+            metavar="MB",
+            lowest=1,
+            highest=2**24,
+            help="What the adjoint may keep of states, in MB; with less it reads tiles forwards more than once.",
+        ),
+    ] = 256
+    snapshots_on_disk: Annotated[
+        bool, Option(panel=MACHINE, help="Keep them in a temporary file beside the outputs.")
+    ] = False
 
     def __post_init__(self) -> None:
-        for name, lowest in LOWEST.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more")
+        for name, definition in definitions_of(RunSettings).items():
+            object.__setattr__(self, name, definition.check(getattr(self, name), name))
+        problem = _contradiction(self) or _wrong_prefix(self)
+        if problem:
+            raise SettingsError(problem)
 
-        if self.bgzip and not {"bedgraph", "csv"} & set(self.formats):
-            raise UsageError("--bgzip compresses bedGraph and CSV; add --format bedgraph or csv, or leave it out")
-        if self.mode == "tangent" and (self.objective or self.targets):
-            raise UsageError("--objective and --target are the adjoint's; add --mode adjoint or --mode both")
-        if self.mode == "adjoint" and (self.pulses or self.pulses_bed or self.direction != "contrast"):
-            raise UsageError("--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both")
-        if self.mode == "tangent" and "npz" in self.formats:
-            raise UsageError("--format npz holds the adjoint's hypothetical scores; use --mode adjoint or --mode both")
-        if self.trace and (self.mode == "adjoint" or not self.ghost_distance):
-            raise UsageError("--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance")
-        if self.trace and (self.pulses or self.pulses_bed or self.direction != "contrast"):
-            raise UsageError("--trace is for the contrast direction: a pulse is its own source")
-        self.random_directions  # noqa: B018  raises what is wrong with --direction
-        pulsed = bool(self.pulses or self.pulses_bed)
-        if pulsed and self.direction != "contrast":
-            raise UsageError(f"--direction {self.direction} and pulses exclude each other; leave out one of them")
-        if self.separate and not pulsed:
-            raise UsageError("--separate needs pulses: give --pulse CHROM:POS or --pulses BED")
-        if self.null and pulsed:
-            raise UsageError("--null shuffle is for whole directions: a pulse has no place in a shuffled sequence")
+    @property
+    def pulsed(self) -> bool:
+        """Whether the directions are pulses."""
+        return bool(self.pulses or self.pulses_bed)
 
     @property
     def track_dtype(self) -> Literal["float32", "float64"]:
@@ -110,33 +386,71 @@ class RunSettings:
 
     @property
     def random_directions(self) -> int:
-        """How many random directions were asked for; 0 for none.
-
-        Raises:
-            UsageError: the direction cannot be read.
-        """
-        name, colon, count = self.direction.partition(":")
-        if name == "contrast" and not colon:
-            return 0
-        if name == "random" and (not colon or (count.isdecimal() and int(count) > 0)):
-            return int(count or 1)
-        raise UsageError(f"--direction {self.direction} cannot be read; use contrast, random or random:K (K from 1)")
+        """How many random directions were asked for; 0 for none."""
+        name, _, count = self.direction.partition(":")
+        return int(count or 1) if name == "random" else 0
 
     @property
     def prefix(self) -> Path:
-        """Path that every output's name begins with."""
+        """Path that every output's name begins with: ``dir/`` and a folder that exists mean STEM in them."""
+        stem = fasta_stem(self.fasta)
         if self.output is None:
-            return Path(fasta_stem(self.fasta))
-        folder = Path(self.output)
-        if self.output.endswith("/") or folder.is_dir():
-            return folder / fasta_stem(self.fasta)
-        return folder
+            return Path(stem)
+        path = Path(self.output)
+        # os.path's is False, and raises nothing, where a name is too long for the file system.
+        if self.output.endswith("/") or path.name in ("", "..") or os.path.isdir(path):  # noqa: PTH112
+            return path / stem
+        return path
+
+
+def in_arguments(message: str) -> str:
+    """Rewrite what a message of the library says of flags in terms of the arguments of RunSettings."""
+    return rewritten(message, definitions_of(RunSettings))
 
 
 def fasta_stem(path: Path) -> str:
-    """Return a FASTA's name without .gz or .bgz, then without .fa, .fasta or .fna."""
+    """Return a FASTA's name without .gz or .bgz, then without .fa, .fasta or .fna; the whole name if that is all."""
     name = path.name
     for suffixes in (COMPRESSED_SUFFIXES, FASTA_SUFFIXES):
         for suffix in suffixes:
             name = name.removesuffix(suffix)
-    return name
+    return name or path.name.lstrip(".")
+
+
+def _contradiction(settings: RunSettings) -> str:
+    """Return what is wrong with the settings together, in terms of flags; '' if nothing is."""
+    mode, whole = settings.mode, settings.direction == "contrast" and not settings.pulsed
+    problems = {
+        "--bgzip compresses bedGraph and CSV; add --format bedgraph or csv, or leave it out": settings.bgzip
+        and not {"bedgraph", "csv"} & set(settings.formats),
+        "--objective and --target are the adjoint's; add --mode adjoint or --mode both": mode == "tangent"
+        and (settings.objective or settings.targets),
+        "--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both": mode == "adjoint"
+        and not whole,
+        "--format npz holds the adjoint's hypothetical scores; use --mode adjoint or --mode both": mode == "tangent"
+        and "npz" in settings.formats,
+        "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
+        and (mode == "adjoint" or not settings.ghost_distance),
+        "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,
+        f"--direction {settings.direction} and pulses exclude each other; leave out one of them": settings.pulsed
+        and settings.direction != "contrast",
+        "--separate needs pulses: give --pulse CHROM:POS or --pulses BED": settings.separate and not settings.pulsed,
+        "--null shuffle is for whole directions: a pulse has no place in a shuffled sequence": settings.null
+        and settings.pulsed,
+    }
+    return next((said for said, holds in problems.items() if holds), "")
+
+
+def _wrong_prefix(settings: RunSettings) -> str:
+    """Return what is wrong with the outputs' names, in terms of flags; '' if nothing is."""
+    if settings.output == "":
+        return "--output is empty; give a prefix, or leave it out for the FASTA's stem"
+    if settings.output == "-":
+        return "--output - cannot mean stdout: a run writes several files; give a prefix, ./- if it shall be that"
+    name = settings.prefix.name
+    # A name that is not UTF-8 comes with surrogates, and takes no more bytes than this counts.
+    if len(name.encode("utf-8", "surrogatepass")) > LONGEST_PREFIX:
+        return (
+            f"--output: {name[:40]!r}... is too long a name for files; give a prefix of at most {LONGEST_PREFIX} bytes"
+        )
+    return ""

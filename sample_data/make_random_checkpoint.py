@@ -13,7 +13,7 @@ from pgf_cli.training.initial import initial_weights
 
 SEED = 0
 NOTE = "random weights, seed 0: not trained, shows the machinery and no biology"
-CONFIG = MambaConfig(channels=64, layers=4, inner=128, state=16, conv=4, dt_rank=4, vocab=8)
+CONFIG = MambaConfig(d_model=64, n_layer=4, d_inner=128, d_state=16, d_conv=4, dt_rank=4, vocab_size=8)
 # The head is the embedding, whose rows are tiny: without this gain every base would have a probability near 1/8.
 FINAL_GAIN = 4.0
 

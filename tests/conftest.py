@@ -26,7 +26,7 @@ def worker_threads() -> None:
 
 def random_mamba(output: OutputLayer = "logprobs", **sizes: int | bool) -> MambaLM:
     """A float64 Mamba whose every tensor is random, so that no term of a derivative is multiplied by 0 or 1."""
-    defaults = {"channels": 12, "layers": 3, "inner": 22, "state": 5, "conv": 4, "dt_rank": 3, "vocab": 8}
+    defaults = {"d_model": 12, "n_layer": 3, "d_inner": 22, "d_state": 5, "d_conv": 4, "dt_rank": 3, "vocab_size": 8}
     config = MambaConfig(**(defaults | sizes))  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(7)
     model = MambaLM(config, BASE_IDS, output).to(torch.float64).requires_grad_(False)

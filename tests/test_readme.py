@@ -56,7 +56,7 @@ def shell(tmp_path):
         (folder / "chromosomes" / f"{name}.fa").write_text(f">{name} a record\n{sequence}\n")
     (folder / "genome.fa").write_text("".join(f">{name} a record\n{text}\n" for name, text in records.items()))
     torch.manual_seed(0)
-    config = MambaConfig(channels=4, layers=1, inner=8, state=2, conv=4, dt_rank=1, vocab=5)
+    config = MambaConfig(d_model=4, n_layer=1, d_inner=8, d_state=2, d_conv=4, dt_rank=1, vocab_size=5)
     ids = BaseIds(0, 1, 2, 3, 4)
     save_checkpoint(folder / "model.safetensors", config, MambaLM(config, ids, "logprobs").state_dict(), ids)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pgf_cli.checkpoints.errors import AlphabetError
+from pgf_cli.checkpoints.errors import AlphabetError, shown
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.errors import PgfError, UsageError
 
@@ -23,8 +23,6 @@ class Alphabet(NamedTuple):
     """None for a model that reads the one-hot itself."""
     source: str
     """Where that comes from, for people."""
-    files: tuple[Path, ...] = ()
-    """What was read to know it, besides the checkpoint's own settings."""
 
 
 def one_hot_alphabet(option: str | None, path: Path) -> Alphabet:
@@ -69,7 +67,7 @@ def alphabet_of_config(value: object, vocab: int, where: str) -> BaseIds:
     """
     where = f"{where}: alphabet"
     if not isinstance(value, Mapping):
-        raise AlphabetError(f'{where} is {value!r:.80}; it must be an object such as {{"A": 0, "C": 1, ...}}.')
+        raise AlphabetError(f'{where} is {shown(value)}; it must be an object such as {{"A": 0, "C": 1, ...}}.')
     return _checked(value, vocab, where, AlphabetError)
 
 
@@ -80,13 +78,13 @@ def base_ids_of(ids: Mapping[str, object], vocab: int, where: str) -> BaseIds:
 
 def _checked(ids: Mapping[str, object], vocab: int, where: str, failure: type[PgfError]) -> BaseIds:
     if unknown := [letter for letter in ids if letter not in _LETTERS]:
-        raise failure(f"{where} names {unknown[0]!r}; the letters are A, C, G, T and, optionally, N.")
+        raise failure(f"{where} names {shown(unknown[0])}; the letters are A, C, G, T and, optionally, N.")
     if missing := [base for base in _BASES if base not in ids]:
         raise failure(f"{where} has no token for {', '.join(missing)}; A, C, G and T all need one: {OPTION_EXAMPLE}.")
     letter_of: dict[int, str] = {}
     for letter, row in ids.items():
         if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < vocab:
-            raise failure(f"{where} gives {letter} the token {row!r:.40}; this model's tokens are 0 to {vocab - 1}.")
+            raise failure(f"{where} gives {letter} the token {shown(row)}; this model's tokens are 0 to {vocab - 1}.")
         if row in letter_of:
             raise failure(f"{where} gives {letter_of[row]} and {letter} the same token {row}; each needs its own.")
         letter_of[row] = letter

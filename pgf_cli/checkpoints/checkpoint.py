@@ -1,17 +1,26 @@
 """A checkpoint that was read and checked, ready to become a model."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from pgf_cli.checkpoints.families import ModelConfig, architecture_of, make_model, output_layers
+from pgf_cli.checkpoints.errors import UnsupportedArchitectureError
+from pgf_cli.checkpoints.family import Family, Head, ModelConfig
+from pgf_cli.checkpoints.registry import family_of
 from pgf_cli.core.models import BaseIds, OutputLayer, StreamingModel
 from pgf_cli.core.ops.linear import Linear
 from pgf_cli.errors import UsageError
+from pgf_cli.inputs import InputFile
 
 _COLUMNS = {"A": 0, "C": 1, "G": 2, "T": 3}
+
+C = TypeVar("C", bound=ModelConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +29,8 @@ class Checkpoint:
 
     path: Path
     """The file or folder that the user named."""
-    files: tuple[Path, ...]
-    """Every file that was read."""
+    inputs: tuple[InputFile, ...]
+    """Every file that was read, with the hash of its bytes."""
     layout: str
     """Whose arrangement of files and names it is: ``pgf-sensitivity``, ``Hugging Face``, ``mamba_ssm``, ..."""
     config: ModelConfig
@@ -32,14 +41,34 @@ class Checkpoint:
     alphabet_source: str
     """Where the alphabet comes from, for people: a tokenizer's file, ``config``, ``--alphabet``, ..."""
     note: str | None
-    """What the file says of itself."""
+    """What the file says of itself, on one line."""
     ignored: tuple[str, ...]
     """Names of tensors in the files that are no part of the model."""
 
     @property
+    def family(self) -> Family[Any]:
+        """The model's family."""
+        return family_of(self.config)
+
+    @property
     def architecture(self) -> str:
-        """The model's family: ``mamba`` or ``frechet``."""
-        return architecture_of(self.config)
+        """The family's name: ``mamba``, ``frechet``, ..."""
+        return self.family.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read."""
+        return tuple(file.path for file in self.inputs)
+
+    @property
+    def head(self) -> Head:
+        """Where the language-model head is: the embedding (``tied``), its ``own``, or ``none``."""
+        return self.family.head(self.config)
+
+    @property
+    def output_layers(self) -> tuple[OutputLayer, ...]:
+        """What the model can be asked for, the default first."""
+        return self.family.output_layers(self.config)
 
     @property
     def alphabet(self) -> dict[str, int]:
@@ -47,6 +76,32 @@ class Checkpoint:
         if self.base_ids is None:
             return dict(_COLUMNS)
         return {letter.upper(): row for letter, row in self.base_ids._asdict().items() if row is not None}
+
+    @cached_property
+    def tensors_sha256(self) -> str:
+        """One hash of family, config and every tensor's number format, shape and bytes, whatever files they lay in.
+
+        Tensors count in the order of their names. Equal hashes are equal models, but for the alphabet.
+        """
+        digest = hashlib.sha256()
+        digest.update(json.dumps([self.architecture, asdict(self.config)], sort_keys=True).encode())
+        for name in sorted(self.tensors):
+            tensor = self.tensors[name].contiguous()
+            digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+            digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def config_as(self, kind: type[C]) -> C:
+        """Return the config of a checkpoint that must be of one family.
+
+        Raises:
+            UnsupportedArchitectureError: it is of another.
+        """
+        if not isinstance(self.config, kind):
+            raise UnsupportedArchitectureError(
+                f"{self.path} holds a {self.architecture} model, where one with a {kind.__name__} is needed."
+            )
+        return self.config
 
     def build(self, output: OutputLayer | None, dtype: torch.dtype, device: torch.device) -> StreamingModel:
         """Make the model, for inference only.
@@ -59,13 +114,12 @@ class Checkpoint:
         Raises:
             UsageError: the output needs a head and the model has none.
         """
-        available = output_layers(self.config)
-        output = output or available[0]
-        if output not in available:
+        output = output or self.output_layers[0]
+        if output not in self.output_layers:
             raise UsageError(
                 f"--output-layer {output}: the model in {self.path} has no head; use --output-layer hidden."
             )
-        model = make_model(self.config, self.base_ids, output)
+        model = self.family.empty_model(self.config, self.base_ids, output)
         halved = dtype == torch.bfloat16
         weights = {name: tensor.to(device, torch.float32 if halved else dtype) for name, tensor in self.tensors.items()}
         model.load_state_dict(weights, strict=True, assign=True)

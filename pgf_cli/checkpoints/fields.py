@@ -1,13 +1,19 @@
 """Settings files read field by field: a wrong or missing value is an error that names the file and the field."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgf_cli.checkpoints.errors import CheckpointError
+from pgf_cli.checkpoints.errors import CheckpointError, shown
+from pgf_cli.inputs import Inputs
+
+LARGEST = 1_000_000_000
+"""More than any size of a model; what is computed from sizes below stays a number that a processor can hold."""
+
+LARGEST_JSON = 16 << 20
+"""Bytes of a settings or tokenizer file: some four times the largest of any model of bases or k-mers."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +28,23 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.wrong(name, "a whole number of at least 1")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
+            raise self.wrong(name, f"a whole number from 1 to {LARGEST:,}")
         return value
 
-    def positive(self, name: str, default: float) -> float:
-        """Return a positive finite number."""
-        value = self.values.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not (0 < value < math.inf):
-            raise self.wrong(name, "a positive number")
+    def positive(self, name: str) -> float | None:
+        """Return a positive number, or None where the field is absent."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
+            raise self.wrong(name, f"a positive number of at most {LARGEST:,}")
         return float(value)
 
-    def flag(self, name: str, default: bool) -> bool:
-        """Return true or false."""
-        value = self.values.get(name, default)
-        if not isinstance(value, bool):
+    def flag(self, name: str) -> bool | None:
+        """Return true or false, or None where the field is absent."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, bool):
             raise self.wrong(name, "true or false")
         return value
 
@@ -50,42 +58,34 @@ class Fields:
     def only(self, *known: str) -> None:
         """Refuse a field of any other name."""
         if unknown := [name for name in self.values if name not in known]:
-            raise CheckpointError(f"{self.where}: unknown field {unknown[0]!r:.80}; known: {', '.join(known)}.")
+            raise CheckpointError(f"{self.where}: unknown field {shown(unknown[0])}; known: {', '.join(known)}.")
 
     def wrong(self, name: str, expected: str) -> CheckpointError:
         """Make the error for a field whose value is not what it must be."""
-        return CheckpointError(f"{self.where}: {name} is {self.values[name]!r:.80}; it must be {expected}.")
+        return CheckpointError(f"{self.where}: {name} is {shown(self.values[name])}; it must be {expected}.")
 
 
 def parse_fields(text: str | bytes, where: str) -> Fields:
     """Parse a JSON object.
 
     Raises:
-        CheckpointError: the text is not JSON, or is JSON but not an object.
+        CheckpointError: the text is too long, is not JSON, or is JSON but not an object.
 
     Source: RFC 8259.
     """
+    if len(text) > LARGEST_JSON:
+        raise CheckpointError(f"{where} is JSON of {len(text):,} characters; at most {LARGEST_JSON:,} are read.")
     try:
         values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise CheckpointError(f"{where} is not settings: its JSON is nested too deeply; get it again.") from error
+    except ValueError as error:
         raise CheckpointError(f"{where} is not valid JSON ({error}); save it or download it again.") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{where} holds a JSON {type(values).__name__}; it must be an object: {{...}}.")
     return Fields(values, where)
 
 
-def read_fields(path: Path) -> Fields:
+def read_fields(path: Path, inputs: Inputs) -> Fields:
     """Read a JSON file that holds an object; errors as ``parse_fields``, also for a file that cannot be read."""
-    return parse_fields(read_bytes(path), str(path))
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a small file whole.
-
-    Raises:
-        CheckpointError: the file cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    return parse_fields(inputs.read(path, LARGEST_JSON), str(path))

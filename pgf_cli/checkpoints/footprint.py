@@ -13,7 +13,7 @@ from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
-from pgf_cli.core.threads import alone
+from pgf_cli.core.threads import single_threaded
 
 _PROBES = (64, 128)
 """Tiles that are swept to learn what a base of a tile costs."""
@@ -59,15 +59,22 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for tensor in _tensors(result):
-            self._add(tensor.untyped_storage())
+            if tensor.layout == torch.strided:
+                self._add_storage(tensor.untyped_storage())
+            else:
+                # oneDNN packs weights in a way of its own: such a tensor has no storage that can be asked for.
+                self._count(tensor, tensor.numel() * tensor.element_size())
         return result
 
-    def _add(self, storage: UntypedStorage) -> None:
+    def _add_storage(self, storage: UntypedStorage) -> None:
         if storage not in self._known:
             self._known.add(storage)
-            self.now += storage.nbytes()
-            self.peak = max(self.peak, self.now)
-            weakref.finalize(storage, self._drop, storage.nbytes())
+            self._count(storage, storage.nbytes())
+
+    def _count(self, owner: Tensor | UntypedStorage, count: int) -> None:
+        self.now += count
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(owner, self._drop, count)
 
     def _drop(self, count: int) -> None:
         self.now -= count
@@ -77,7 +84,7 @@ def _peak(model: StreamingModel, tile: int) -> int:
     """The most bytes that a sweep of two tiles holds: in the second, the first one's state is there too."""
     codes = (np.arange(2 * tile) % 4).astype(np.uint8)
     live = _LiveTensors(model.parameters())
-    with live, alone():
+    with live, single_threaded():
         for part in tangent_sweep(model, codes, Contrast(), end=len(codes), tile=tile):
             response(part.y_dot)
     return live.peak

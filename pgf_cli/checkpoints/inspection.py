@@ -2,16 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from pgf_cli.checkpoints.checkpoint import Checkpoint
-from pgf_cli.checkpoints.families import output_layers
+from pgf_cli.checkpoints.family import Head
 from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
 from pgf_cli.checkpoints.reader import read_checkpoint
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.core.models import MambaConfig, StreamingModel
+from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.tiles import default_tile
 
 
@@ -50,8 +49,7 @@ class Inspection:
     file_dtypes: list[str]
     alphabet: dict[str, int]
     alphabet_source: str
-    head: Literal["tied", "own", "none"]
-    """A tied head is the embedding."""
+    head: Head
     output_layers: list[OutputLayer]
     """The default first."""
     note: str | None
@@ -85,20 +83,13 @@ def inspect_checkpoint(path: Path, alphabet: str | None, tile: int | None, dtype
         file_dtypes=sorted({str(tensor.dtype).removeprefix("torch.") for tensor in checkpoint.tensors.values()}),
         alphabet=checkpoint.alphabet,
         alphabet_source=checkpoint.alphabet_source,
-        head=_head(checkpoint),
-        output_layers=list(output_layers(checkpoint.config)),
+        head=checkpoint.head,
+        output_layers=list(checkpoint.output_layers),
         note=checkpoint.note,
         ignored=list(checkpoint.ignored),
         state_bytes=StateSize(*state_bytes(model)),
         memory_bytes=_memory(checkpoint, model, tile or default_tile(model, 1), dtype),
     )
-
-
-def _head(checkpoint: Checkpoint) -> Literal["tied", "own", "none"]:
-    config = checkpoint.config
-    if not isinstance(config, MambaConfig) or not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
 
 
 def _memory(checkpoint: Checkpoint, model: StreamingModel, tile: int, dtype: Dtype) -> MemoryEstimate:

@@ -1,18 +1,33 @@
-"""The one way in: any path that a user may call a checkpoint."""
+"""From a path to a checked checkpoint, whichever program wrote it."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from torch import Tensor
+
+from pgf_cli.checkpoints import own_format
 from pgf_cli.checkpoints.checkpoint import Checkpoint
-from pgf_cli.checkpoints.errors import CheckpointError, CheckpointNotFoundError
-from pgf_cli.checkpoints.files import read_file
-from pgf_cli.checkpoints.folders import read_folder
+from pgf_cli.checkpoints.errors import (
+    CheckpointError,
+    CheckpointNotFoundError,
+    UnsupportedArchitectureError,
+    printable,
+    shown,
+)
+from pgf_cli.checkpoints.fields import read_fields
+from pgf_cli.checkpoints.fitting import fit
+from pgf_cli.checkpoints.layout import Layout, Reading, Source, Weights, architectures_of
+from pgf_cli.checkpoints.registry import FAMILIES, family_of
+from pgf_cli.checkpoints.safetensors_file import read_safetensors
+from pgf_cli.checkpoints.shards import read_weights
+from pgf_cli.checkpoints.torch_file import named_tensors, read_torch
+from pgf_cli.checkpoints.wrappers import refuse_adapter_files, unwrapped
+from pgf_cli.inputs import InputError, Inputs
 
 
 def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
-    """Read and check a checkpoint.
-
-    It may be our own ``.pt`` or ``.safetensors``, a bare state dict of the paper's operator, or a folder in the layout
-    of Hugging Face or of mamba_ssm.
+    """Read a checkpoint: a file in our own format, the paper's state dict, or a folder of another program.
 
     Only tensors and plain settings are read; nothing that a checkpoint contains is ever executed.
 
@@ -23,12 +38,20 @@ def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
     Raises:
         CheckpointNotFoundError: there is no such path, or a part of the checkpoint is missing.
         UnsafeCheckpointError: loading it would run code.
-        UnsupportedArchitectureError: the model is of another family.
+        UnsupportedArchitectureError: the model is of another family, or has an adapter that is not merged.
         TensorError: a tensor is missing, misshapen, not of floating-point numbers, not finite or of another family.
         AlphabetError: the checkpoint does not say which token is which base.
         CheckpointError: anything else that is wrong with its files.
         UsageError: ``alphabet`` cannot be used.
     """
+    _check_path(path)
+    try:
+        return _read_folder(path, alphabet) if path.is_dir() else _read_file(path, alphabet)
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _check_path(path: Path) -> None:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -37,11 +60,85 @@ def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    if not path.is_dir():
-        return read_file(path, alphabet)
-    if not (path / "config.json").exists():
+    except ValueError as error:
+        # A zero byte in a name.
+        raise CheckpointNotFoundError(f"{path}: no file can have such a name ({error}).") from error
+
+
+def _read_file(path: Path, option: str | None) -> Checkpoint:
+    inputs = Inputs()
+    if path.suffix == ".safetensors":
+        content = read_safetensors(path, inputs)
+        own, tensors, lacking = own_format.parts_of_safetensors(content, path), content.tensors, "'architecture'"
+        lacking += " in its metadata"
+    else:
+        pickled = read_torch(path, inputs)
+        own, tensors = own_format.parts_of_pickle(pickled, path), _state_dict(pickled, path)
+        lacking = f"dictionary of {', '.join(own_format.KEYS)}"
+    if own is not None:
+        own = own._replace(tensors=unwrapped(own.tensors, path))
+        reading = own_format.read_own(own, path, option)
+        return _checkpoint(path, own_format.LAYOUT, reading, path, inputs)
+    source = Source(path, None, inputs, lambda: Weights(unwrapped(tensors, path), path))
+    layout = next(_recognising(source), None)
+    if layout is None:
+        raise own_format.not_own_format(path, lacking)
+    return _checkpoint(path, layout.name, layout.read(source, option), path, inputs)
+
+
+def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that holds some by name; none of one that holds something else."""
+    if isinstance(content, Mapping) and any(isinstance(value, Tensor) for value in content.values()):
+        return named_tensors(content, path)
+    return {}
+
+
+def _read_folder(folder: Path, option: str | None) -> Checkpoint:
+    refuse_adapter_files(folder)
+    if not (folder / "config.json").exists():
         raise CheckpointNotFoundError(
-            f"{path} is a folder without config.json; give a Hugging Face or mamba_ssm folder, "
+            f"{folder} is a folder without config.json; give a Hugging Face or mamba_ssm folder, "
             "or a .pt or .safetensors file."
         )
-    return read_folder(path, alphabet)
+    inputs = Inputs()
+    settings = read_fields(folder / "config.json", inputs)
+
+    def load() -> Weights:
+        tensors, where = read_weights(folder, inputs)
+        return Weights(unwrapped(tensors, where), where)
+
+    source = Source(folder, settings, inputs, load)
+    layout = next(_recognising(source), None)
+    if layout is None:
+        raise _unsupported(source)
+    return _checkpoint(folder, layout.name, layout.read(source, option), source.weights.where, inputs)
+
+
+def _recognising(source: Source) -> Iterator[Layout]:
+    return (layout for family in FAMILIES for layout in family.layouts if layout.recognises(source))
+
+
+def _unsupported(source: Source) -> UnsupportedArchitectureError:
+    settings = source.folder_settings
+    family = settings.text("model_type")
+    found = f"model_type {shown(family)}" if family else f"architectures {shown(architectures_of(settings))}"
+    known = "; ".join(layout.supports for family in FAMILIES for layout in family.layouts)
+    return UnsupportedArchitectureError(
+        f"{settings.where}: {found} is not supported; supported are {known}; and this program's own files."
+    )
+
+
+def _checkpoint(path: Path, layout: str, reading: Reading, where: Path, inputs: Inputs) -> Checkpoint:
+    family: Any = family_of(reading.config)
+    kept, ignored = fit(reading.tensors, reading.inside, family, reading.config, where)
+    return Checkpoint(
+        path=path,
+        inputs=inputs.files,
+        layout=layout,
+        config=reading.config,
+        tensors=kept,
+        base_ids=reading.alphabet.base_ids,
+        alphabet_source=reading.alphabet.source,
+        note=printable(reading.note) if reading.note is not None else None,
+        ignored=tuple(printable(name) for name in ignored),
+    )

@@ -1,18 +1,20 @@
 """Writing our own format: a file appears whole or not at all, and the same model gives the same bytes."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from pgf_cli.atomic import write_atomically
 from pgf_cli.checkpoints.errors import CheckpointError
-from pgf_cli.checkpoints.families import ModelConfig, architecture_of
+from pgf_cli.checkpoints.family import ModelConfig
+from pgf_cli.checkpoints.registry import family_of
 from pgf_cli.core.models import BaseIds
 
 
@@ -34,19 +36,15 @@ def save_checkpoint(
     write = {".pt": _write_pickle, ".safetensors": _write_safetensors}.get(path.suffix)
     if write is None:
         raise CheckpointError(f"{path}: a checkpoint's name must end in .pt or .safetensors.")
-    architecture, settings = architecture_of(config), _settings(config, base_ids, note)
+    family, settings = family_of(config), _settings(config, base_ids, note)
     # A view would drag its whole storage into the file.
     weights = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(part, architecture, settings, weights)
-        part.replace(path)
+        write_atomically(path, partial(write, family.name, settings, weights))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror}; choose a folder that can be.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _settings(config: ModelConfig, base_ids: BaseIds | None, note: str | None) -> dict[str, Any]:
@@ -56,15 +54,14 @@ def _settings(config: ModelConfig, base_ids: BaseIds | None, note: str | None) -
     return {**asdict(config), **{name: value for name, value in optional.items() if value is not None}}
 
 
-def _write_pickle(path: Path, architecture: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def _write_pickle(architecture: str, settings: dict[str, Any], weights: dict[str, Tensor], file: BinaryIO) -> None:
     # Through a handle: given a path, torch writes its name into the file.
-    with path.open("wb") as file:
-        torch.save({"architecture": architecture, "config": settings, "state_dict": weights}, file)
+    torch.save({"architecture": architecture, "config": settings, "state_dict": weights}, file)
 
 
-def _write_safetensors(path: Path, architecture: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def _write_safetensors(architecture: str, settings: dict[str, Any], weights: dict[str, Tensor], file: BinaryIO) -> None:
     data = safetensors.torch.save(weights, {"architecture": architecture, "config": json.dumps(settings)})
-    path.write_bytes(_sorted_header(data))
+    file.write(_sorted_header(data))
 
 
 def _sorted_header(data: bytes) -> bytes:

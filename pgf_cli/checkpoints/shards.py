@@ -1,28 +1,22 @@
 """The weights of a Hugging Face folder, in one file or in shards."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import CheckpointError, CheckpointNotFoundError, MissingTensorError
+from pgf_cli.checkpoints.errors import CheckpointError, CheckpointNotFoundError, MissingTensorError, shown
 from pgf_cli.checkpoints.fields import Fields, read_fields
-from pgf_cli.checkpoints.tensor_files import read_tensors
+from pgf_cli.checkpoints.layout import Weights
+from pgf_cli.checkpoints.safetensors_file import read_safetensors
+from pgf_cli.checkpoints.torch_file import named_tensors, read_torch
+from pgf_cli.inputs import Inputs
 
 # In the order in which transformers looks for them.
 _NAMES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
-class Weights(NamedTuple):
-    """A folder's tensors under the names that the files give them."""
-
-    tensors: dict[str, Tensor]
-    files: tuple[Path, ...]
-    where: Path
-    """The file to name in messages: the weights, or the index of their shards."""
-
-
-def read_weights(folder: Path) -> Weights:
+def read_weights(folder: Path, inputs: Inputs) -> Weights:
     """Read the first of model.safetensors, its sharded form, pytorch_model.bin and its sharded form that exists.
 
     Raises:
@@ -33,22 +27,28 @@ def read_weights(folder: Path) -> Weights:
     if path is None:
         raise CheckpointNotFoundError(f"{folder} has no weights; expected one of {', '.join(_NAMES)}.")
     if path.suffix != ".json":
-        return Weights(read_tensors(path), (path,), path)
-    return _read_shards(path)
+        return Weights(_read_tensors(path, inputs), path)
+    return _read_shards(path, inputs)
 
 
-def _read_shards(index: Path) -> Weights:
-    shard_of = _weight_map(read_fields(index))
+def _read_tensors(path: Path, inputs: Inputs) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return read_safetensors(path, inputs).tensors
+    return named_tensors(read_torch(path, inputs), path)
+
+
+def _read_shards(index: Path, inputs: Inputs) -> Weights:
+    shard_of = _weight_map(read_fields(index, inputs))
     shards = [index.parent / name for name in sorted(set(shard_of.values()))]
     for shard in shards:
         if not shard.exists():
             raise CheckpointNotFoundError(f"{index} names {shard.name}, which is not in the folder; download it too.")
-    held = {shard.name: read_tensors(shard) for shard in shards}
+    held = {shard.name: _read_tensors(shard, inputs) for shard in shards}
     for name, shard_name in shard_of.items():
         if name not in held[shard_name]:
             raise MissingTensorError(name, index.parent / shard_name)
     tensors = {name: held[shard_name][name] for name, shard_name in shard_of.items()}
-    return Weights(tensors, (index, *shards), index)
+    return Weights(tensors, index)
 
 
 def _weight_map(index: Fields) -> dict[str, str]:
@@ -59,6 +59,6 @@ def _weight_map(index: Fields) -> dict[str, str]:
         # A path would lead out of the folder.
         if not isinstance(name, str) or Path(name).name != name:
             raise CheckpointError(
-                f"{index.where}: weight_map names {name!r:.80}; a shard is a file of the same folder."
+                f"{index.where}: weight_map names {shown(name)}; a shard is a file of the same folder."
             )
     return shard_of

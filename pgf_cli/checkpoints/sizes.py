@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
+from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError, shown
 
 
 class Axis(NamedTuple):
@@ -16,14 +16,14 @@ class Axis(NamedTuple):
     axis: int
 
 
-class Stated(NamedTuple):
-    """A size as a config states it."""
+class SizeInSettings(NamedTuple):
+    """A size as the settings give it, to be compared with the tensors."""
 
     size: str
     """What it is, by the name in our own configs."""
     field: str
-    """What the config calls it."""
-    value: int
+    """What the settings call it."""
+    value: int | bool
 
 
 def extent(tensors: Mapping[str, Tensor], axis: Axis, where: object) -> int:
@@ -34,7 +34,7 @@ def extent(tensors: Mapping[str, Tensor], axis: Axis, where: object) -> int:
         TensorError: it has another number of dimensions, or none at all along one.
     """
     if axis.tensor not in tensors:
-        raise MissingTensorError(axis.tensor, where)
+        raise MissingTensorError(axis.tensor, where, other_names(axis.tensor, tensors))
     shape = tuple(tensors[axis.tensor].shape)
     if len(shape) != axis.dimensions or 0 in shape:
         raise TensorError(
@@ -44,8 +44,25 @@ def extent(tensors: Mapping[str, Tensor], axis: Axis, where: object) -> int:
     return int(shape[axis.axis])
 
 
+def extents(tensors: Mapping[str, Tensor], axes: Mapping[str, Axis], where: object) -> dict[str, int]:
+    """Read sizes by name off the tensors that decide them; errors as ``extent``."""
+    return {size: extent(tensors, axis, where) for size, axis in axes.items()}
+
+
+def other_names(name: str, names: Iterable[str]) -> str | None:
+    """Say what to do where a missing tensor is there with something before its name; None where it is not."""
+    found = next((other for other in names if other.endswith(f".{name}")), None)
+    if found is None:
+        return None
+    return f"there is {found}: take {found.removesuffix(name)!r} off the names of all tensors and save again"
+
+
 def check_sizes(
-    found: Mapping[str, int], axes: Mapping[str, Axis], stated: Iterable[Stated], config: object, where: object
+    found: Mapping[str, int | bool],
+    axes: Mapping[str, Axis],
+    stated: Iterable[SizeInSettings],
+    config: object,
+    where: object,
 ) -> None:
     """Compare a config's sizes with the tensors'.
 
@@ -63,6 +80,6 @@ def check_sizes(
         if found[size] != value:
             source = f"{axes[size].tensor} makes it" if size in axes else "the tensors make it"
             raise CheckpointError(
-                f"{config} says {field} = {value}, but in {where} {source} {found[size]}; "
+                f"{config} says {field} = {shown(value)}, but in {where} {source} {found[size]}; "
                 "weights and settings are of different models, or one was edited: get both again."
             )

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, base_ids_of
-from pgf_cli.checkpoints.errors import AlphabetError
-from pgf_cli.checkpoints.fields import Fields, read_bytes, read_fields
+from pgf_cli.checkpoints.errors import AlphabetError, shown
+from pgf_cli.checkpoints.fields import LARGEST_JSON, Fields, read_fields
 from pgf_cli.core.models.protocol import BaseIds
+from pgf_cli.inputs import Inputs
 
 _UNKNOWN_TOKENS = ("<unk>", "[UNK]")
 # The marks that byte-level BPE, SentencePiece and WordPiece put before a token.
@@ -44,7 +45,7 @@ class Tokenizer:
         where = str(self.files[0])
         if several := sorted(filter(_SEVERAL_BASES.fullmatch, self.ids)):
             raise AlphabetError(
-                f"{where} has tokens of several bases, such as {several[0]!r}, but a value per base needs one token "
+                f"{where} has tokens of several bases, such as {shown(several[0])}, but a value per base needs one token "
                 f"per base; if the single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
             )
         bases = self._bases(str.upper) or self._bases(str.lower)
@@ -62,7 +63,7 @@ class Tokenizer:
         return found if set(found) - {"N"} else {}
 
 
-def read_tokenizer(folder: Path) -> Tokenizer | None:
+def read_tokenizer(folder: Path, inputs: Inputs) -> Tokenizer | None:
     """Read the vocabulary of a Hugging Face folder; None if it has no tokenizer file.
 
     Raises:
@@ -73,11 +74,11 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
     unknown: object = None
     for name, read in (("tokenizer.json", _fast), ("vocab.json", _plain), ("vocab.txt", _lines)):
         if (path := folder / name).exists():
-            ids, unknown = read(path)
+            ids, unknown = read(path, inputs)
             files.append(path)
             break
     if (path := folder / "tokenizer_config.json").exists():
-        settings = read_fields(path)
+        settings = read_fields(path, inputs)
         ids = {**_decoder(settings), **ids}
         unknown = unknown or settings.values.get("unk_token")
         files.append(path)
@@ -93,8 +94,8 @@ def _unknown(named: object, ids: Mapping[str, Any]) -> str | None:
     return next((token for token in candidates if token in ids), None)
 
 
-def _fast(path: Path) -> tuple[dict[str, Any], object]:
-    fields = read_fields(path)
+def _fast(path: Path, inputs: Inputs) -> tuple[dict[str, Any], object]:
+    fields = read_fields(path, inputs)
     model = fields.values.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     added = fields.values.get("added_tokens") or []
@@ -111,13 +112,13 @@ def _fast(path: Path) -> tuple[dict[str, Any], object]:
     return ids, model.get("unk_token") if isinstance(model, dict) else None
 
 
-def _plain(path: Path) -> tuple[dict[str, Any], object]:
-    return dict(read_fields(path).values), None
+def _plain(path: Path, inputs: Inputs) -> tuple[dict[str, Any], object]:
+    return dict(read_fields(path, inputs).values), None
 
 
-def _lines(path: Path) -> tuple[dict[str, Any], object]:
+def _lines(path: Path, inputs: Inputs) -> tuple[dict[str, Any], object]:
     try:
-        lines = read_bytes(path).decode().splitlines()
+        lines = inputs.read(path, LARGEST_JSON).decode().splitlines()
     except UnicodeDecodeError as error:
         raise AlphabetError(f"{path}: byte {error.start} is not UTF-8; save the vocabulary again.") from error
     return {token: row for row, token in enumerate(lines)}, None

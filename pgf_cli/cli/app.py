@@ -1,15 +1,15 @@
 """``pgf-sensitivity``: the commands and what they share."""
 
-import signal
 import sys
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from pgf_cli import __version__
 from pgf_cli.cli import bench, demo, evaluate, inspect, report, run, train, verify
-from pgf_cli.cli.exits import Commands, ExitStatus
+from pgf_cli.cli.exits import Commands, ExitStatus, complain, ending
+from pgf_cli.cli.streams import failure, make_lasting
+from pgf_cli.interrupts import install
 
 app = typer.Typer(
     name="pgf-sensitivity",
@@ -20,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
-app.command()(run.run)
+app.command(epilog=run.AFTERWORD)(run.run)
 app.command()(report.report)
 app.command()(inspect.inspect)
 app.command()(verify.verify)
@@ -46,23 +46,40 @@ def commands(
 
     FASTA and checkpoint in; tracks (bedGraph, CSV, bigWig), hits and a certificate of exactness out.
 
-    Exit codes: 0 done; 1 failed, with one line that says why; 2 wrong usage; 130 interrupted.
+    Exit codes: 0 done; 1 failed, with one line that says why; 2 wrong usage; 3 done, but the certificate failed;
+    130 interrupted; 143 terminated, and 128 + n for any other signal n.
     """
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command line."""
-    # A job scheduler's TERM cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _interrupt)
+    install()
+    make_lasting()
+    try:
+        status = _finished(_run())
+    except KeyboardInterrupt as error:
+        status = ending(error, verbose=False)
+    sys.exit(status)
+
+
+def _run() -> int:
     try:
         app(prog_name="pgf-sensitivity")
+    except SystemExit as error:
+        return ExitStatus.OK if error.code is None else int(error.code)
     except Exception as error:
-        if {"-v", "--verbose"} & set(sys.argv):
-            raise
-        said = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-        print(f"error: {said}; this is a bug: please report it with what -v shows", file=sys.stderr)
-        sys.exit(ExitStatus.FAILED)
+        return ending(error, verbose=not {"-v", "--verbose"}.isdisjoint(sys.argv))
+    return ExitStatus.OK
+
+
+def _finished(status: int) -> int:
+    """The exit code of a command that has done its work, now that what it printed has to be out."""
+    error = failure(sys.stdout)
+    if error is None or status not in (ExitStatus.OK, ExitStatus.CERTIFICATE):
+        return status
+    reason = error.strerror or error
+    complain(
+        f"standard output cannot be written ({reason}): what the command prints is lost, in part or whole; its work is "
+        "done and every file that it writes is complete"
+    )
+    return status or ExitStatus.FAILED

@@ -2,15 +2,16 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
-from pgf_cli.bench.framework.sizes import LENGTH, SPEED, Sizes
+from pgf_cli.bench.subjects.sizes import LENGTH, SPEED, Sizes
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.output import VerboseOption, show
 from pgf_cli.errors import UsageError
@@ -26,53 +27,43 @@ bench = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-QuickOption = Annotated[bool, typer.Option("--quick", help="The part that two cores do in about a minute.")]
-ExtendedOption = Annotated[bool, typer.Option("--extended", help="Beyond the published setting; may take hours.")]
-OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for the results; made if it does not exist.")
-]
-SeedOption = Annotated[
-    int, typer.Option(envvar="PGF_SEED", metavar="N", min=0, help="Seed of weights, sequences and directions.")
-]
-ThreadsOption = Annotated[
-    int | None,
-    typer.Option("-p", "--threads", envvar="PGF_THREADS", metavar="N", min=1, help="Default: every processor."),
-]
-TimeOption = Annotated[
-    float | None,
-    typer.Option(
-        "--time",
-        metavar="SECONDS",
-        min=0.001,
-        help="Begin no single run that is expected to take longer; a contestant that would is measured on less, "
-        "and its row says so. Default: as the experiment sees fit.",
-        show_default=False,
-    ),
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier measurement.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the JSON instead of a table.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
-
 LayersOption = Annotated[int, typer.Option(metavar="N", min=1, help="Layers of the Mamba.")]
 ChannelsOption = Annotated[int, typer.Option(metavar="D", min=1, help="Its width.")]
 StateOption = Annotated[int, typer.Option(metavar="N", min=1, help="Its state size per channel.")]
 
-FOLDER = Path("bench")
-
 
 @dataclass(frozen=True)
 class Options:
-    """What every experiment is asked with."""
+    """What every experiment can be asked with: each field is an option of every command."""
 
-    quick: bool
-    extended: bool
-    output: Path
-    seed: int
-    threads: int | None
-    seconds: float | None
-    force: bool
-    as_json: bool
-    quiet: bool
+    quick: Annotated[bool, typer.Option("--quick", help="The part that two cores do in about a minute.")] = False
+    extended: Annotated[bool, typer.Option("--extended", help="Beyond the published setting; may take hours.")] = False
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FOLDER", help="Folder for the results; made if it does not exist."),
+    ] = Path("bench")
+    seed: Annotated[
+        int, typer.Option(envvar="PGF_SEED", metavar="N", min=0, help="Seed of weights, sequences and directions.")
+    ] = 0
+    threads: Annotated[
+        int | None,
+        typer.Option("-p", "--threads", envvar="PGF_THREADS", metavar="N", min=1, help="Default: every processor."),
+    ] = None
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--time",
+            metavar="SECONDS",
+            min=0.001,
+            help="Begin no single run that is expected to take longer; a contestant that would is measured on less, "
+            "and its row says so. Default: as the experiment sees fit.",
+            show_default=False,
+        ),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace the results of an earlier measurement.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON instead of a table.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False
+    verbose: VerboseOption = False
 
     @property
     def effort(self) -> "Effort":
@@ -84,6 +75,26 @@ class Options:
         if self.quick and self.extended:
             raise UsageError("--quick does less than the published setting and --extended more; give one of them")
         return "quick" if self.quick else "extended" if self.extended else "published"
+
+
+def _with_options(measure: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function of ``Options`` and parameters of its own, all of them options of the command."""
+    of_all = {each.name: each.default for each in fields(Options)}
+    annotations = get_type_hints(Options, include_extras=True)
+    common = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=of_all[name], annotation=annotations[name]) for name in of_all
+    ]
+    _, *own = signature(measure, eval_str=True).parameters.values()
+
+    @wraps(measure)
+    def command(**values: Any) -> None:
+        measure(Options(**{name: values.pop(name) for name in of_all}), **values)
+
+    parameters = [*(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own), *common]
+    # Typer reads both.
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 @bench.callback(invoke_without_command=True)
@@ -100,7 +111,9 @@ def overview(ctx: typer.Context) -> None:
 
 
 @bench.command()
+@_with_options
 def speed(
+    options: Options,
     layers: LayersOption = SPEED.layers,
     channels: ChannelsOption = SPEED.channels,
     state: StateOption = SPEED.state,
@@ -108,16 +121,6 @@ def speed(
         int | None,
         typer.Option(metavar="L", min=1, help="Bases of every sequence. Default: as many as each comparison names."),
     ] = None,
-    quick: QuickOption = False,
-    extended: ExtendedOption = False,
-    output: OutputOption = FOLDER,
-    seed: SeedOption = 0,
-    threads: ThreadsOption = None,
-    seconds: TimeOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
 ) -> None:
     """Bases per second and memory beside other ways to the same derivative.
 
@@ -132,25 +135,16 @@ def speed(
 
         return replace(EXPERIMENT, run=partial(run, wanted=Wanted(Sizes(layers, channels, state), length)))
 
-    options = Options(quick, extended, output, seed, threads, seconds, force, as_json, quiet)
     _measure([listing_of("speed")], options, make)
 
 
 @bench.command()
+@_with_options
 def length(
+    options: Options,
     layers: LayersOption = LENGTH.layers,
     channels: ChannelsOption = LENGTH.channels,
     state: StateOption = LENGTH.state,
-    quick: QuickOption = False,
-    extended: ExtendedOption = False,
-    output: OutputOption = FOLDER,
-    seed: SeedOption = 0,
-    threads: ThreadsOption = None,
-    seconds: TimeOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
 ) -> None:
     """Time and peak memory against length, with the fitted slope.
 
@@ -163,26 +157,15 @@ def length(
 
         return replace(EXPERIMENT, run=partial(run, sizes=Sizes(layers, channels, state)))
 
-    options = Options(quick, extended, output, seed, threads, seconds, force, as_json, quiet)
     _measure([listing_of("length")], options, make)
 
 
 def _register(listed: Listing) -> None:
     """Add the command of an experiment that has no options of its own."""
 
-    def command(
-        quick: QuickOption = False,
-        extended: ExtendedOption = False,
-        output: OutputOption = FOLDER,
-        seed: SeedOption = 0,
-        threads: ThreadsOption = None,
-        seconds: TimeOption = None,
-        force: ForceOption = False,
-        as_json: JsonOption = False,
-        quiet: QuietOption = False,
-        verbose: VerboseOption = False,
-    ) -> None:
-        _measure([listed], Options(quick, extended, output, seed, threads, seconds, force, as_json, quiet))
+    @_with_options
+    def command(options: Options) -> None:
+        _measure([listed], options)
 
     bench.command(listed.name, help=f"{listed.title}.")(command)
 
@@ -193,20 +176,9 @@ for _listed in LISTINGS:
 
 
 @bench.command(name="all")
-def every(
-    quick: QuickOption = False,
-    extended: ExtendedOption = False,
-    output: OutputOption = FOLDER,
-    seed: SeedOption = 0,
-    threads: ThreadsOption = None,
-    seconds: TimeOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-) -> None:
+@_with_options
+def every(options: Options) -> None:
     """All experiments, one after the other; --json prints an array."""
-    options = Options(quick, extended, output, seed, threads, seconds, force, as_json, quiet)
     try:
         _measure(LISTINGS, options)
     except KeyboardInterrupt:

@@ -81,9 +81,9 @@ def save_untrained(checkpoint: Path, path: Path, seed: int) -> None:
     from pgf_cli.training import initial_weights
 
     read = read_checkpoint(checkpoint)
-    assert isinstance(read.config, MambaConfig)
+    config = read.config_as(MambaConfig)
     note = f"random weights, seed {seed}: not trained"
-    save_checkpoint(path, read.config, initial_weights(read.config, seed), read.base_ids, note)
+    save_checkpoint(path, config, initial_weights(config, seed), read.base_ids, note)
 
 
 def compare(fasta: Path, annotation: Path, prefix: Path) -> "list[SiteComparison]":

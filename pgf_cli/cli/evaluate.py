@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgf_cli.cli.output import VerboseOption
+from pgf_cli.cli.options import with_options
 from pgf_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pgf_cli.training import Evaluation
 
 
+@with_options
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a causal language model.", show_default=False)],
-    fasta: Annotated[Path, typer.Argument(help="FASTA, plain or bgzip-compressed.", show_default=False)],
+    fasta: Path,
+    model: Path,
     regions: Annotated[
         list[str] | None,
         typer.Option(
             "--region",
-            metavar="chr:a-b",
+            metavar="REGION",
             show_default=False,
             help="What to predict, 1-based inclusive; repeatable. Default: every record, or with --config what it "
             "holds out.",
@@ -40,21 +41,12 @@ def evaluate(
             metavar="FASTA", show_default=False, help="What the TOML was trained on, if not the FASTA to predict."
         ),
     ] = None,
-    alphabet: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PGF_ALPHABET",
-            metavar="A=7,C=8,G=9,T=10,N=11",
-            help="Token ids of the bases; default: from the checkpoint.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option("-p", "--threads", envvar="PGF_THREADS", metavar="N", min=1, help="Default: every processor."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False,
-    verbose: VerboseOption = False,
+    *,
+    alphabet: str | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Print how many bits per base a checkpoint needs for regions that it has not seen; 2 is a guess, fewer is better.
 
@@ -74,7 +66,7 @@ def evaluate(
     if train_fasta is not None and config is None:
         raise UsageError("--train-fasta says what --config was trained on; give --config, too")
     set_threads(threads or available_threads())
-    model = load_language_model(checkpoint, alphabet)
+    network = load_language_model(model, alphabet)
     data = read_settings(config).data if config else None
     with ExitStack() as files:
         genome = files.enter_context(Genome.open(fasta))
@@ -87,9 +79,9 @@ def evaluate(
                 raise UsageError(f"--config {config} holds nothing out; name what to predict with --region")
         else:
             chosen = [Region(name, 0, length) for name, length in genome.lengths.items()]
-        evaluation = measure(model, genome, chosen, progress_for(quiet=quiet), (source, data) if data else None)
+        evaluation = measure(network, genome, chosen, progress_for(quiet=quiet), (source, data) if data else None)
     if as_json:
-        typer.echo(json.dumps({"checkpoint": str(checkpoint), "fasta": str(fasta), **asdict(evaluation)}, indent=2))
+        typer.echo(json.dumps({"checkpoint": str(model), "fasta": str(fasta), **asdict(evaluation)}, indent=2))
     else:
         _show(evaluation)
 

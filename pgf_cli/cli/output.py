@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgf_cli.cli.exits import VERBOSE
+from pgf_cli.cli.exits import VERBOSE, advising
+from pgf_cli.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,15 +22,42 @@ def show(print_page: Callable[["Console"], None]) -> None:
     A terminal (or FORCE_COLOR) gets it in colour and in its own width. What is piped is plain text whose lines stay
     whole, whatever the width of the terminal, and have no padding at their ends.
     """
-    from rich.console import Console
+    with advising("what was being printed is cut short; every file that is in place is complete"):
+        _print(print_page)
 
+
+def show_line(line: str) -> None:
+    """Print a line on stdout."""
+    print(printable(line), flush=True)
+
+
+def _print(print_page: Callable[["Console"], None]) -> None:
+    console_class = _console_class()
     if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
-        print_page(Console(highlight=False, emoji=False))
+        print_page(console_class(highlight=False, emoji=False))
         return
-    console = Console(highlight=False, emoji=False, width=PIPED_WIDTH)
+    console = console_class(highlight=False, emoji=False, width=PIPED_WIDTH)
     with console.capture() as captured:
         print_page(console)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    print("\n".join(line.rstrip() for line in captured.get().split("\n")).rstrip("\n"), flush=True)
+
+
+def _console_class() -> "type[Console]":
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class GuardedConsole(Console):
+        """Lets no character through that steers the terminal, should a page have forgotten to ask ``printable``."""
+
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    shown = "\n".join(map(printable, segment.text.split("\n")))
+                    yield Segment(shown, segment.style)
+
+    return GuardedConsole
 
 
 def _be_verbose(ctx: typer.Context, wanted: bool) -> bool:

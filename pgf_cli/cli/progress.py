@@ -5,11 +5,16 @@ import time
 
 import rich.progress
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from pgf_cli.cli.streams import say
+from pgf_cli.printable import printable
 from pgf_cli.progress import Progress, SilentProgress
 
 SECONDS_BETWEEN_LINES = 10.0
+LONGEST_DOING = 24
+BESIDE_THE_BAR = 60
+"""Columns for the longest name, per cent, speed and time left."""
 
 
 class BasesPerSecond(rich.progress.ProgressColumn):
@@ -20,14 +25,31 @@ class BasesPerSecond(rich.progress.ProgressColumn):
         return f"{task.speed:,.0f} bases/s" if task.speed else ""
 
 
+class Doing(rich.progress.ProgressColumn):
+    """What is being done, in at most ``LONGEST_DOING`` columns: of a long record's name the middle is left out."""
+
+    def render(self, task: rich.progress.Task) -> Text:
+        """Return the text; it is no markup."""
+        return Text(shortened(printable(task.description), LONGEST_DOING), no_wrap=True)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters, with dots for its middle if it is longer."""
+    if len(text) <= longest:
+        return text
+    kept = longest - 3
+    return f"{text[: kept // 2]}...{text[len(text) - (kept - kept // 2) :]}"
+
+
 class BarProgress:
-    """A progress bar with bases per second and time left."""
+    """A progress bar with bases per second and time left; on a narrow terminal without the bar itself."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
+        room = self._console.width - BESIDE_THE_BAR
         self._bar = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
+            Doing(),
+            *([rich.progress.BarColumn(min(room, 40))] if room >= 10 else []),
             rich.progress.TaskProgressColumn(),
             BasesPerSecond(),
             rich.progress.TimeRemainingColumn(compact=True),
@@ -38,16 +60,16 @@ class BarProgress:
 
     def message(self, text: str) -> None:
         """Print a line."""
-        self._console.print(escape(text))
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
-    def begin(self, total: int) -> None:
+    def begin(self, total: int, done: int = 0) -> None:
         """Show the bar."""
-        self._task = self._bar.add_task("", total=total)
+        self._task = self._bar.add_task("", total=total, completed=done)
         self._bar.start()
 
     def advance(self, bases: int, doing: str) -> None:
         """Move the bar."""
-        self._bar.update(self._task, advance=bases, description=escape(doing))
+        self._bar.update(self._task, advance=bases, description=doing)
 
     def end(self) -> None:
         """Remove the bar."""
@@ -58,16 +80,16 @@ class LineProgress:
     """Plain lines, one every ten seconds at most."""
 
     def __init__(self) -> None:
-        self._total = self._done = 0
+        self._total = self._done = self._earlier = 0
         self._began = self._told = 0.0
 
     def message(self, text: str) -> None:
         """Print a line."""
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
-    def begin(self, total: int) -> None:
+    def begin(self, total: int, done: int = 0) -> None:
         """Start the clock."""
-        self._total, self._done = total, 0
+        self._total, self._done, self._earlier = total, done, done
         self._began = self._told = time.monotonic()
 
     def advance(self, bases: int, doing: str) -> None:
@@ -77,12 +99,13 @@ class LineProgress:
         if now - self._told < SECONDS_BETWEEN_LINES:
             return
         self._told = now
-        speed = self._done / (now - self._began)
-        left = (self._total - self._done) / speed
-        self.message(
-            f"{doing}: {self._done:,} of {self._total:,} bases ({self._done / self._total:.0%}), "
-            f"{speed:,.0f} bases/s, {left:,.0f} s left"
-        )
+        total = max(self._total, self._done)
+        if self._done > self._earlier:
+            speed = (self._done - self._earlier) / (now - self._began)
+            self.message(
+                f"{doing}: {self._done:,} of {total:,} bases ({self._done / total:.0%}), "
+                f"{speed:,.0f} bases/s, {(total - self._done) / speed:,.0f} s left"
+            )
 
     def end(self) -> None:
         """Say nothing: the report follows."""

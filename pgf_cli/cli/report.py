@@ -5,13 +5,31 @@ from typing import Annotated
 
 import typer
 
-from pgf_cli.cli.run import show_report
+from pgf_cli.cli.exits import ExitStatus
+from pgf_cli.cli.output import VerboseOption, show
 
 
 def report(
     prefix: Annotated[Path, typer.Argument(help="A run's prefix, or any file that it wrote.", show_default=False)],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Compare every output with its SHA-256 instead; exit 1 unless all are unchanged."),
+    ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Print the report of a finished run again, from its files alone."""
-    from pgf_cli.tracks.manifest import find_manifest
+    """Print the report of a finished run again, from its files alone.
 
-    show_report(find_manifest(prefix))
+    With -v every check of the certificate is shown, where else those of a passed one are not.
+    """
+    from pgf_cli.reports import print_output_states, print_report
+    from pgf_cli.tracks.run_files import find_run
+    from pgf_cli.tracks.verification import check_outputs_of
+
+    manifest = find_run(prefix)
+    if not check:
+        show(lambda console: print_report(manifest, console, verbose=verbose))
+        return
+    states = check_outputs_of(manifest)
+    show(lambda console: print_output_states(manifest, states, console))
+    if any(state.state != "ok" for state in states):
+        raise typer.Exit(ExitStatus.FAILED)

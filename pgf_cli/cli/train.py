@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption
+from pgf_cli.cli.options import with_options
 from pgf_cli.errors import UsageError
 
 
+@with_options
 def train(
-    fasta: Annotated[Path, typer.Argument(help="FASTA, plain or bgzip-compressed.", show_default=False)],
+    fasta: Path,
     config: Annotated[
         Path,
         typer.Option(
@@ -30,23 +31,12 @@ def train(
             help="Checkpoint to write, .safetensors or .pt; beside it CKPT's name with .train.csv and .train.pt.",
         ),
     ],
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of a run that was broken off.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the files of an earlier run.")] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "-p",
-            "--threads",
-            envvar="PGF_THREADS",
-            metavar="N",
-            min=1,
-            help="Worker threads; the weights do not depend on them. Default: every processor.",
-        ),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False,
-    verbose: VerboseOption = False,
+    *,
+    resume: bool,
+    force: bool,
+    threads: int | None,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Train a Mamba language model to predict the next base, with exact gradients of whole samples.
 

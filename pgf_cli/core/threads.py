@@ -5,10 +5,11 @@ number of threads. So torch itself always runs on one thread here, and the work 
 depends on the data alone: row panels of matrix products, channel blocks of scans. Threads only decide who takes which.
 
 A tangent that decays ends among the denormal numbers, where many processors are ten to a hundred times slower and
-where it stays, since they round no further down. So sweeps compute under ``computing``, which flushes them to zero in
-the calling thread for that long, and so do the workers for it. Everybody else's arithmetic is left alone.
+where it stays, since they round no further down. So sweeps compute under ``flush_denormals``, which makes them zero in
+the calling thread for that long, and in the workers for it. Everybody else's arithmetic is left alone.
 """
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 
+from pgf_cli.core.cpu_quota import cpu_quota
 from pgf_cli.core.memory import keep_freed_memory
 
 _pool: ThreadPoolExecutor | None = None
@@ -26,8 +28,10 @@ _mode = threading.local()
 
 
 def available_threads() -> int:
-    """Return how many processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may run on, by its affinity and its control groups' quotas."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
 def set_threads(count: int) -> None:
@@ -46,32 +50,31 @@ def _prepare_worker() -> None:
 
 
 @contextmanager
-def computing() -> Iterator[None]:
-    """Record no gradients and flush denormals to zero, in this thread and in those that work for it."""
+def flush_denormals() -> Iterator[None]:
+    """Let this thread, and those that work for it, compute with zero in a denormal number's place."""
     flushed_already = (torch.tensor(torch.finfo(torch.float32).tiny) / 2).item() == 0
     torch.set_flush_denormal(True)
-    computing_already, _mode.computing = getattr(_mode, "computing", False), True
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_flush_denormal(flushed_already)
-        _mode.computing = computing_already
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Let this thread do all its work itself, where somebody watches what it does."""
-    _mode.alone = True
+    flushing_already, _mode.flushes = getattr(_mode, "flushes", False), True
     try:
         yield
     finally:
-        _mode.alone = False
+        torch.set_flush_denormal(flushed_already)
+        _mode.flushes = flushing_already
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let this thread do all its work itself, where somebody watches what it does."""
+    single_already, _mode.single = getattr(_mode, "single", False), True
+    try:
+        yield
+    finally:
+        _mode.single = single_already
 
 
 def for_each(task: Callable[[int], None], count: int) -> None:
     """Call task(0) ... task(count - 1), in this thread and on the worker threads where there are any."""
-    indices, flushing = iter(range(count)), getattr(_mode, "computing", False)
+    indices, flushing = iter(range(count)), getattr(_mode, "flushes", False)
 
     def take() -> None:
         for index in indices:
@@ -81,7 +84,7 @@ def for_each(task: Callable[[int], None], count: int) -> None:
         torch.set_flush_denormal(flushing)
         take()
 
-    helping = 0 if getattr(_mode, "alone", False) else min(_threads, count) - 1
+    helping = 0 if getattr(_mode, "single", False) else min(_threads, count) - 1
     helpers = [_pool.submit(help_out) for _ in range(helping)] if _pool is not None else []
     try:
         take()

@@ -65,7 +65,8 @@ def encode(raw: bytes, *, where: str = "sequence", start: int = 0) -> NDArray[np
     if codes.size and codes.max() == _REFUSED:
         at = int(codes.argmax())
         complaint = _explain(raw, raw[at : at + 1])
-        raise LetterError(f"{where}, position {start + at + 1:,}: letter {chr(raw[at])!r} {complaint}")
+        shown = f"letter {chr(raw[at])!r}" if raw[at] < 0x80 else f"byte 0x{raw[at]:02x}"
+        raise LetterError(f"{where}, position {start + at + 1:,}: {shown} {complaint}")
     return codes
 
 
@@ -87,6 +88,8 @@ def count(raw: bytes, *, where: str = "sequence", start: int = 0) -> BaseCounts:
 def _explain(raw: bytes, letter: bytes) -> str:
     if letter in b"-.":
         return "is an alignment gap; remove gaps first (seqkit seq -g) or write N"
+    if letter.isspace():
+        return "is a blank in the sequence; remove blanks: sed '/^>/!s/[[:blank:]]//g' FASTA > clean.fa"
     if letter.upper() in _PROTEIN_ONLY and _mostly_amino_acids(raw):
         return "is an amino acid: this looks like a protein FASTA; give the DNA or RNA sequence"
     return "is not a nucleotide; write unknown bases as N"

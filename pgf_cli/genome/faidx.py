@@ -1,17 +1,22 @@
 """Where each FASTA record lies: one pass over the text, in memory that no line length can raise.
 
-pyfaidx reads by such an index but builds it a whole line at a time, so a chromosome on a single line would be held
-in memory several times over; it also lets a last line pass that is longer than the others, and then reads it wrong.
+The layout is that of samtools' `.fai` files. Other programs' own indexes are not trusted blindly: samtools leaves out
+records with a name that it has seen, others let a last line pass that is longer than the rest and then read it wrong.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pgf_cli.genome.errors import FastaError
+from pgf_cli.genome.names import LONGEST_NAME, quoted
 
+LONGEST_HEADER = 1 << 20
+"""Bytes from a record's last base to the next one's first: header, comments and blank lines."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE = 1 << 20
+_LARGEST_NUMBER = 1 << 62
 _LINE_END = re.compile(rb"\r?\n\Z")
 
 
@@ -26,6 +31,34 @@ class FaiRow(NamedTuple):
     offset: int
     line_bases: int
     line_bytes: int
+
+    def byte_of(self, position: int) -> int:
+        """Return where a base stands, in uncompressed bytes from the file's start."""
+        lines, in_line = divmod(position, self.line_bases)
+        return self.offset + lines * self.line_bytes + in_line
+
+
+def pack_rows(rows: Iterable[FaiRow]) -> bytes:
+    """Return the content of a `.fai` file."""
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def unpack_rows(raw: bytes) -> dict[str, FaiRow]:
+    """Return the rows of a `.fai` file by name.
+
+    Raises:
+        ValueError: it is none, or has a name twice.
+    """
+    rows = {}
+    for line in raw.removesuffix(b"\n").split(b"\n"):
+        name, *numbers = line.removesuffix(b"\r").split(b"\t")
+        row = FaiRow(name.decode(), *map(int, numbers))
+        if row.name in rows or not all(0 <= number < _LARGEST_NUMBER for number in row[1:]):
+            raise ValueError("not a .fai index")
+        if row.length and not 0 < row.line_bases <= row.line_bytes:
+            raise ValueError("not a .fai index")
+        rows[row.name] = row
+    return rows
 
 
 class _Line(NamedTuple):
@@ -43,6 +76,7 @@ class _Layout:
         self.name, self.header = name, header
         self.length = self.line_bases = self.line_bytes = 0
         self.ended = False
+        self.bases_end = header.end
 
     def add(self, line: _Line) -> bool:
         """Take the record's next line; False if a record with this line cannot be read by position."""
@@ -52,6 +86,8 @@ class _Layout:
             self.line_bases, self.line_bytes = line.width, line.size
         self.ended = (line.width, line.size) != (self.line_bases, self.line_bytes)
         self.length += line.width
+        if line.width:
+            self.bases_end = line.end
         return True
 
     def row(self) -> FaiRow:
@@ -69,8 +105,8 @@ def scan(text: BinaryIO, path: Path) -> list[FaiRow]:
         One row per record in file order; the name is the header's first word.
 
     Raises:
-        FastaError: no record, text before the first header, a header without a name, a name used twice, or lines
-            of different lengths within a record; says the line.
+        FastaError: no record, text before the first header, a header without a name or too long, a name used twice or
+            with characters that cannot be shown, or lines of different lengths within a record; says the line.
     """
     records: list[_Layout] = []
     headers: dict[str, int] = {}
@@ -82,6 +118,7 @@ def scan(text: BinaryIO, path: Path) -> list[FaiRow]:
                     f"{path} has two records named {name!r}, in lines {headers[name]:,} and {line.number:,}; "
                     "rename or remove one (seqkit rename, seqkit rmdup)"
                 )
+            _check_length(line, records[-1].bases_end if records else 0, path)
             headers[name] = line.number
             records.append(_Layout(name, line))
         elif records:
@@ -107,6 +144,8 @@ def _lines(text: BinaryIO) -> Iterator[_Line]:
         while not piece.endswith(b"\n") and (piece := text.readline(_PIECE)):
             size += len(piece)
             tail = (tail + piece)[-2:]
+        if number == 0:
+            head = head.removeprefix(BYTE_ORDER_MARK)
         number, end = number + 1, end + size
         line_end = _LINE_END.search(tail)
         yield _Line(number, end, head, size - (len(line_end[0]) if line_end else 0), size)
@@ -122,6 +161,29 @@ def _name(header: _Line, path: Path) -> str:
     if not words:
         raise FastaError(f"{where}: a header without a name; write the record's name after '>'")
     try:
-        return words[0].decode()
+        name = words[0].decode()
     except UnicodeDecodeError as error:
         raise FastaError(f"{where}: the record's name is not UTF-8 text; rename it in plain ASCII") from error
+    if len(words[0]) > LONGEST_NAME:
+        raise FastaError(
+            f"{where}: the record's name, the header's first word, has {len(words[0]):,} bytes; "
+            f"shorten it to {LONGEST_NAME:,} or fewer"
+        )
+    if not name.isprintable():
+        raise FastaError(
+            f"{where}: the record's name {quoted(name)} has control or invisible characters; rename it in plain ASCII"
+        )
+    return name
+
+
+def _check_length(header: _Line, bases_end: int, path: Path) -> None:
+    if header.size > LONGEST_HEADER:
+        raise FastaError(
+            f"{path}, line {header.number:,}: a header of {header.size:,} bytes; shorten it to {LONGEST_HEADER:,} or "
+            "fewer (only its first word counts, as the record's name)"
+        )
+    if header.end - bases_end > LONGEST_HEADER:
+        raise FastaError(
+            f"{path}, line {header.number:,}: more than {LONGEST_HEADER:,} bytes of comments and blank lines before "
+            "this header; remove them"
+        )

@@ -5,37 +5,43 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import pyfaidx
 from numpy.typing import NDArray
 
 from pgf_cli.genome.alphabet import BaseCounts, count, encode
-from pgf_cli.genome.errors import ContigNotFoundError, FastaError
-from pgf_cli.genome.index import open_indexed
+from pgf_cli.genome.bgzf import DamagedBlockError
+from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaError
+from pgf_cli.genome.faidx import FaiRow
+from pgf_cli.genome.index import IndexedFasta, Text, open_indexed
+from pgf_cli.inputs import is_other
 
 _CHUNK = 1 << 20
 
 
 class Genome:
-    """An open FASTA, plain or BGZF; use as a context manager.
-
-    It holds one file handle, so each process (and thread) opens its own. Record names are the first word of the header.
+    """An open FASTA, plain or BGZF; use as a context manager. Record names are the first word of the header.
 
     Attributes:
         path: the FASTA.
         names: record names in file order.
         lengths: bases per record, in file order.
+        identity: of the file that was opened, as `identity_of` gives it.
     """
 
-    def __init__(self, path: Path, fasta: pyfaidx.Fasta) -> None:
+    def __init__(self, path: Path, fasta: IndexedFasta) -> None:
         self._fasta = fasta
         self.path = path
-        self.lengths: dict[str, int] = {name: len(record) for name, record in fasta.items()}
+        self.identity = fasta.identity
+        self.lengths: dict[str, int] = {name: row.length for name, row in fasta.rows.items()}
         self.names: tuple[str, ...] = tuple(self.lengths)
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a FASTA, building its index if there is none that fits; errors as for `open_indexed`."""
         return cls(path, open_indexed(path))
+
+    def changed(self) -> bool:
+        """Whether another file stands at the path now, or this one was written to since it was opened."""
+        return is_other(self.path, self.identity)
 
     def record(self, name: str) -> "Record":
         """Return the record of that name.
@@ -45,11 +51,11 @@ class Genome:
         """
         if name not in self.lengths:
             raise ContigNotFoundError(name, self.names, str(self.path))
-        return Record(name, self.path, self._fasta[name])
+        return Record(name, self.path, self._fasta.rows[name], self._fasta.text)
 
     def close(self) -> None:
         """Close the file; its records cannot be read any more."""
-        self._fasta.close()
+        self._fasta.file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,14 +72,14 @@ class Record:
     Slicing raises LetterError for letters that are no nucleotides, with the 1-based position in the record.
     """
 
-    def __init__(self, name: str, path: Path, record: pyfaidx.FastaRecord) -> None:
+    def __init__(self, name: str, path: Path, row: FaiRow, text: Text) -> None:
         self.name = name
         self._path = path
-        self._record = record
+        self._row, self._text = row, text
         self._where = f"{path}, record {name!r}"
 
     def __len__(self) -> int:
-        return len(self._record)
+        return self._row.length
 
     def __getitem__(self, span: slice) -> NDArray[np.uint8]:
         start, end, step = span.indices(len(self))
@@ -85,20 +91,27 @@ class Record:
         """Read the letters of [start, end), clamped like a slice, exactly as they stand in the file.
 
         Raises:
-            FastaError: the file no longer gives that many letters.
+            FastaError: the file no longer gives that many letters, or its compression is damaged there.
+            FastaAccessError: the file cannot be read any more.
         """
         start, end, _ = slice(start, end).indices(len(self))
         if end <= start:
             return b""
         try:
-            raw: bytes = self._record[start:end].encode()
-        except ValueError as error:
+            raw = self._text.read(self._row.byte_of(start), self._row.byte_of(end - 1) + 1)
+        except DamagedBlockError as error:
             raise FastaError(
-                f"{self._where}: cannot be read near position {start + 1:,}; is the file damaged?"
+                f"{self._where}, near position {start + 1:,}: the file is damaged ({error}); fetch or compress it again"
             ) from error
-        if len(raw) != end - start:
-            raise FastaError(f"{self._where}: {self._path.name} was cut short while in use; start again")
-        return raw
+        except OSError as error:
+            raise FastaAccessError(
+                f"{self._where}, near position {start + 1:,}: cannot be read ({error.strerror}); is its disk there?"
+            ) from error
+        letters = raw.translate(None, b"\r\n")
+        if len(letters) != end - start:
+            changed = "was cut short" if len(letters) < end - start else "changed"
+            raise FastaError(f"{self._where}: {self._path.name} {changed} while in use; start again")
+        return letters
 
     def counts(self, start: int, end: int) -> BaseCounts:
         """Count the letters of [start, end), clamped like a slice, by kind; errors as for slicing."""

@@ -3,30 +3,53 @@
 Any number of processes may do so at once: an index is written aside and renamed when complete.
 """
 
-import gzip
 import hashlib
+import io
 import os
-import struct
+import stat
 import time
-import zlib
-from bisect import bisect_right
-from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
-import pyfaidx
-from Bio import bgzf
-
+from pgf_cli.genome.bgzf import BlockScanner, BlockText, DamagedBlockError, EndMarkError, pack_index, unpack_index
 from pgf_cli.genome.errors import FastaAccessError, FastaError
-from pgf_cli.genome.faidx import FaiRow, scan
-from pgf_cli.genome.source import is_bgzf
+from pgf_cli.genome.faidx import BYTE_ORDER_MARK, LONGEST_HEADER, FaiRow, pack_rows, scan, unpack_rows
+from pgf_cli.genome.source import is_bgzf, open_fasta, read_at
+from pgf_cli.inputs import Identity, identity_of
 
-_LONGEST_HEADER = 1 << 20
 _LONGEST_TAIL = 4096
 _SECOND = 1_000_000_000
-_UNUSABLE = (OSError, ValueError, ZeroDivisionError, struct.error, zlib.error)
+
+
+class Text(Protocol):
+    """The uncompressed text of a file, by position."""
+
+    def read(self, start: int, end: int) -> bytes:
+        """Read bytes [start, end); fewer where it ends. Raises DamagedBlockError or OSError."""
+
+
+class PlainText:
+    """The text of a file that is not compressed."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+
+    def read(self, start: int, end: int) -> bytes:
+        """Read bytes [start, end); fewer where the file ends."""
+        return read_at(self._file, start, end)
+
+
+class IndexedFasta(NamedTuple):
+    """An open FASTA."""
+
+    file: io.FileIO
+    text: Text
+    rows: dict[str, FaiRow]
+    """By name, in file order."""
+    identity: Identity
+    """Of the file that was opened, as `identity_of` gives it."""
 
 
 class _Place(NamedTuple):
@@ -36,33 +59,42 @@ class _Place(NamedTuple):
     gzi: Path
 
 
-def open_indexed(path: Path) -> pyfaidx.Fasta:
+def open_indexed(path: Path) -> IndexedFasta:
     """Open a FASTA, plain or BGZF, with an index that fits it.
 
     The index is looked for, and built, beside the FASTA; where that folder cannot be written, in the user's cache
     folder (`$XDG_CACHE_HOME` or `~/.cache`, then `pgf-sensitivity/indexes`).
 
-    Returns:
-        A `pyfaidx.Fasta` that gives raw strings, with one file handle: for one process and one thread.
-
     Raises:
         FastaAccessError: the file cannot be read, or no index can be written.
         FastaError: it is empty, not FASTA, in another compression, damaged, or cannot be read by position.
     """
-    compressed = is_bgzf(path)
+    file = open_fasta(path)
+    try:
+        return _indexed(path, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _indexed(path: Path, file: io.FileIO) -> IndexedFasta:
+    identity = identity_of(file.fileno())
+    compressed = is_bgzf(path, file)
     places = _places(path)
     for place in places:
-        if (fasta := _open_with(path, place, compressed)) is not None:
-            return fasta
+        if (opened := _open_with(file, place, compressed)) is not None:
+            return IndexedFasta(file, *opened, identity)
     failure = "no folder to write to"
     for place in places:
         try:
-            _build(path, place, compressed)
+            _build(path, file, place, compressed)
         except OSError as error:
+            if isinstance(error, FastaAccessError):
+                raise
             failure = f"{place.fai.parent}: {error.strerror or error}"
             continue
-        if (fasta := _open_with(path, place, compressed)) is not None:
-            return fasta
+        if identity_of(file.fileno()) == identity and (opened := _open_with(file, place, compressed)) is not None:
+            return IndexedFasta(file, *opened, identity)
         raise FastaError(f"{path} changed while it was being indexed; run again when it is complete")
     raise FastaAccessError(
         f"{path} cannot be indexed ({failure}); set XDG_CACHE_HOME to a folder that you can write to"
@@ -88,54 +120,35 @@ def _cache_folder() -> Path | None:
     return base / "pgf-sensitivity" / "indexes"
 
 
-def _open_with(path: Path, place: _Place, compressed: bool) -> pyfaidx.Fasta | None:
-    """Open the FASTA with the index at `place`; None if there is none or it does not fit the file."""
+def _open_with(file: io.FileIO, place: _Place, compressed: bool) -> tuple[Text, dict[str, FaiRow]] | None:
+    """Return the FASTA's text and rows by the index at `place`; None if there is none or it does not fit the file."""
     try:
-        modified = path.stat().st_mtime_ns
-        if any(file.stat().st_mtime_ns < modified for file in (place if compressed else (place.fai,))):
-            return None
-        fasta = pyfaidx.Fasta(
-            str(path), str(place.fai), as_raw=True, rebuild=False, build_index=False, gzi_indexname=str(place.gzi)
-        )
-    except _UNUSABLE:
+        modified = os.fstat(file.fileno()).st_mtime_ns
+        for index in place if compressed else (place.fai,):
+            status = index.stat()
+            if status.st_mtime_ns < modified or not stat.S_ISREG(status.st_mode):
+                return None
+        rows = unpack_rows(place.fai.read_bytes())
+        text: Text = PlainText(file)
+        if compressed:
+            text = BlockText(file, unpack_index(place.gzi.read_bytes()))
+        return (text, rows) if _fits(text, rows) else None
+    except (OSError, ValueError, TypeError):  # TypeError: a row of too many or too few columns
         return None
-    try:
-        fits = _fits(fasta.faidx)
-    except _UNUSABLE:
-        fits = False
-    if not fits:
-        fasta.close()
-        return None
-    if compressed:
-        fasta.faidx.gzi_index = [_Block(*block) for block in fasta.faidx.gzi_index]
-    return fasta
 
 
-class _Block(pyfaidx.BgzfBlock):  # type: ignore[misc]
-    """A BGZF block that pyfaidx also finds by its very first byte.
-
-    pyfaidx bisects for the last block that starts before a position. At a block's first byte that gives the block
-    before, at an offset of its whole length, and in a full block (65,536 bytes) that is not valid. Hence `<=`.
-    """
-
-    __slots__ = ()
-
-    def __lt__(self, position: int) -> bool:
-        return bool(self.ustart <= position)
-
-
-def _fits(faidx: pyfaidx.Faidx) -> bool:
+def _fits(text: Text, rows: dict[str, FaiRow]) -> bool:
     """Check that every record's bases end where the next one's header stands, and the last one's at the file's end.
 
-    Beyond stale indexes this finds those that other programs wrote for a file which they read differently: samtools
-    leaves out records with a name that it has seen, pyfaidx miscounts where a last line is too long.
+    Beyond stale indexes this finds those that other programs wrote for a file which they read differently.
     """
     end = 0
-    for name, row in faidx.index.items():
-        if not 0 < row.offset - end <= _LONGEST_HEADER:
+    for name, row in rows.items():
+        # Two bytes more than the scan allows: the line end after the last base.
+        if not 0 < row.offset - end <= LONGEST_HEADER + 2 or not name.isprintable():
             return False
-        between = _raw_bytes(faidx, end, row.offset)
-        lines = between.strip().split(b"\n")
+        between = text.read(end, row.offset)
+        lines = (between if end else between.removeprefix(BYTE_ORDER_MARK)).strip().split(b"\n")
         headers = [line for line in lines if line.startswith(b">")]
         if headers != lines[-1:] or headers[0][1:].split(maxsplit=1)[:1] != [name.encode()]:
             return False
@@ -143,59 +156,46 @@ def _fits(faidx: pyfaidx.Faidx) -> bool:
             return False
         # The line end after the last base; without bases, the header's.
         end = row.offset - 1
-        if row.rlen:
-            end += 1 + row.rlen + (ceil(row.rlen / row.lenc) - 1) * (row.lenb - row.lenc)
-    tail = _raw_bytes(faidx, end - 1, end + _LONGEST_TAIL) if end else b""
+        if row.length:
+            end += 1 + row.length + (ceil(row.length / row.line_bases) - 1) * (row.line_bytes - row.line_bases)
+    tail = text.read(end - 1, end + _LONGEST_TAIL) if end else b""
     return bool(tail) and not tail[1:].strip()
 
 
-def _raw_bytes(faidx: pyfaidx.Faidx, start: int, end: int) -> bytes:
-    """Read bytes [start, end) of the uncompressed file, line ends included, through pyfaidx's own handle."""
-    blocks = getattr(faidx, "gzi_index", None)
-    if blocks is None:
-        faidx.file.seek(start)
-    else:
-        block = blocks[bisect_right(blocks, start, key=lambda block: block.ustart) - 1]
-        faidx.file.seek(bgzf.make_virtual_offset(block.cstart, start - block.ustart))  # type: ignore[no-untyped-call]
-    data: bytes = faidx.file.read(end - start)
-    return data
-
-
-def _build(path: Path, place: _Place, compressed: bool) -> None:
+def _build(path: Path, file: io.FileIO, place: _Place, compressed: bool) -> None:
     """Write the index at `place`, complete or not at all."""
     if place.fai.parent != path.parent:
         place.fai.parent.mkdir(parents=True, exist_ok=True)
-    modified = path.stat().st_mtime_ns
+    modified = os.fstat(file.fileno()).st_mtime_ns
     with TemporaryDirectory(prefix=".pgf-index-", dir=place.fai.parent) as scratch:
-        fai, gzi = Path(scratch, "fai"), Path(scratch, "gzi")
-        if compressed:
-            gzi.write_bytes(_gzi(path))
-        with gzip.open(path) if compressed else path.open("rb") as text:
-            fai.write_text(_fai(scan(text, path)))  # type: ignore[arg-type]
-        if path.stat().st_mtime_ns != modified:
-            raise FastaError(f"{path} changed while it was being indexed; run again when it is complete")
-        for written, final in ((gzi, place.gzi), (fai, place.fai)) if compressed else ((fai, place.fai),):
+        content = _index(path, file, compressed)
+        for final in (place.gzi, place.fai) if compressed else (place.fai,):
+            written = Path(scratch, final.suffix)
+            written.write_bytes(content[final.suffix])
             if modified > time.time_ns():
                 # A file from a machine whose clock is ahead would make every index look stale.
                 os.utime(written, ns=(modified + _SECOND, modified + _SECOND))
             written.replace(final)
 
 
-def _fai(rows: Iterable[FaiRow]) -> str:
-    return "".join("\t".join(map(str, row)) + "\n" for row in rows)
-
-
-def _gzi(path: Path) -> bytes:
-    """List the BGZF blocks in htslib's layout: their number, then each one's place in the file and in the text.
-
-    The first block (at 0, 0) and the empty one at the end are left out. Source: htslib, bgzf.c, bgzf_index_dump.
-    """
+def _index(path: Path, file: io.FileIO, compressed: bool) -> dict[str, bytes]:
+    """Read the whole FASTA once and return its index's files by their suffix."""
     try:
-        with path.open("rb") as file:
-            *blocks, last = bgzf.BgzfBlocks(file)  # type: ignore[no-untyped-call]
-    except (ValueError, struct.error, zlib.error) as error:
-        raise FastaError(f"{path} is damaged: a BGZF block cannot be unpacked; fetch or compress it again") from error
-    if last[3]:
-        raise FastaError(f"{path} lacks the BGZF end mark, so it may be cut short; fetch or compress it again")
-    listed = blocks[1:]
-    return struct.pack("<Q", len(listed)) + b"".join(struct.pack("<QQ", block[0], block[2]) for block in listed)
+        if not compressed:
+            with open(file.fileno(), "rb", closefd=False) as text:
+                text.seek(0)
+                return {".fai": pack_rows(scan(text, path))}
+        blocks = BlockScanner(file)
+        with io.BufferedReader(blocks, 1 << 18) as text:
+            rows = scan(cast(BinaryIO, text), path)
+            return {".fai": pack_rows(rows), ".gzi": pack_index(blocks.places)}
+    except DamagedBlockError as error:
+        raise FastaError(f"{path} is damaged: {error}; fetch or compress it again") from error
+    except EndMarkError as error:
+        raise FastaError(
+            f"{path} lacks the BGZF end mark, so it may be cut short; fetch or compress it again"
+        ) from error
+    except OSError as error:
+        raise FastaAccessError(
+            f"{path} cannot be read ({error.strerror}); is the disk or its network there?"
+        ) from error

@@ -2,7 +2,8 @@
 
 from pgf_cli.progress import Progress, SilentProgress
 from pgf_cli.runs.plan import RunPlan, plan_run
-from pgf_cli.runs.run import Provenance, run
+from pgf_cli.runs.provenance import Provenance
+from pgf_cli.runs.run import run
 from pgf_cli.settings import RunSettings
 
 __all__ = ["Progress", "Provenance", "RunPlan", "RunSettings", "SilentProgress", "plan_run", "run"]

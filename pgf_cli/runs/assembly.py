@@ -5,7 +5,7 @@ Values are replayed in the order of positions, so nothing here depends on how th
 
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,11 +33,8 @@ class RecordResult(NamedTuple):
     """Of the parts that its signed totals are sums of."""
 
 
-class PassSums(NamedTuple):
-    """The sums of one pass; None where there was no such sweep."""
-
-    tangent: Sums | None
-    adjoint: Sums | None
+PassSums = Mapping[str, Sums]
+"""The sums of one pass by the kind of sweep."""
 
 
 def assemble_record(
@@ -74,7 +71,7 @@ def assemble_record(
     sources = trace_ghosts(context, passes, traced, {name: ghost.upstream for name, ghost in ghosts.items()})
     summaries = {name: _forward_summary(context, kept.summary()) for name, kept in scores.items()}
     entry = _entry(context, passes, sums, summaries, ghosts)
-    magnitude = sum(one.adjoint["magnitude"] for one in sums if one.adjoint)
+    magnitude = sum(one["adjoint"]["magnitude"] for one in sums if "adjoint" in one)
     return RecordResult(entry, [_forward_hit(context, hit) for hit in hits], sources, magnitude)
 
 
@@ -122,7 +119,7 @@ def _entry(
     read = sum(one.end - one.start for one in passes)
     spans = context.plan.selection.spans_by_record[record.name]
     counts = sum((record.record.counts(span.start, span.end) for span in spans), BaseCounts())
-    seconds = sum(kind["seconds"] for one in sums for kind in one if kind)
+    seconds = sum(kind["seconds"] for one in sums for kind in one.values())
     return RecordEntry(
         name=record.name,
         length=len(record),
@@ -143,10 +140,10 @@ def _entry(
 
 
 def _adjoint_entry(context: RecordContext, passes: RecordPasses, sums: Sequence[PassSums]) -> AdjointEntry | None:
-    adjoint = [one.adjoint for one in sums if one.adjoint is not None]
+    adjoint = [one["adjoint"] for one in sums if "adjoint" in one]
     if not adjoint:
         return None
-    tangent = [one.tangent["total"] for one in sums if one.tangent is not None]
+    tangent = [one["tangent"]["total"] for one in sums if "tangent" in one]
     total = sum(one["total"] for one in adjoint)
     return AdjointEntry(
         objective=sum(one["value"] for one in adjoint),

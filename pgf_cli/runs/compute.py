@@ -3,7 +3,7 @@
 import sys
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +13,14 @@ from pgf_cli.interrupts import raise_pending
 from pgf_cli.progress import Progress
 from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.groups import Group, Interval, Layout
+from pgf_cli.runs.inputs import check_inputs
 from pgf_cli.runs.kinds import Kind, Step
 from pgf_cli.runs.parts import Part, Reached, Sums
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import PartStore
+
+Contexts = Callable[[str], RecordContext]
+"""Gives a record's context by the record's name."""
 
 SAVE_SECONDS = 60.0
 """A long segment is saved this often."""
@@ -73,6 +77,17 @@ class GroupParts:
                 return number, replace(reached, complete=False), tensors
         return len(self.parts), reached, tensors
 
+    def done(self) -> int:
+        """Return how many bases of reading it spares; the adjoint reads forwards again up to where it goes on."""
+        number, reached, _ = self.go_on()
+        times = 2 if self.kind.backwards else 1
+        whole = self.group.passes if number == len(self.parts) else self.group.passes[: reached.member]
+        bases = times * sum(one.end - one.start for one in whole)
+        if number < len(self.parts) and reached.position is not None:
+            one = self.group.passes[reached.member]
+            bases += times * (one.end - reached.position) if self.kind.backwards else reached.position - one.start
+        return bases
+
     def _intervals(self) -> Iterator[list[Interval]]:
         passes = self.group.passes
         if not self.bounds:
@@ -100,15 +115,28 @@ class Computer:
         plan: the run.
         store: where parts are.
         progress: hears of every step.
-        stop: whether somebody asked to stop.
     """
 
-    def __init__(self, plan: RunPlan, store: PartStore, progress: Progress, stop: Callable[[], bool]) -> None:
-        self._plan, self._store, self._progress, self._stop = plan, store, progress, stop
+    def __init__(self, plan: RunPlan, store: PartStore, progress: Progress) -> None:
+        self._plan, self._store, self._progress = plan, store, progress
         self._saved = time.monotonic()
 
-    def compute(self, parts: GroupParts, contexts: Callable[[str], RecordContext]) -> list[Sums]:
+    def done(self, groups: Iterable[Group], kinds: Sequence[Kind], contexts: Contexts) -> int:
+        """Return how many bases of a run's reading its kept parts spare."""
+        every = (
+            GroupParts(self._plan, self._store, group, kind, contexts(group.passes[0].contig))
+            for group in groups
+            for kind in kinds
+        )
+        return sum(parts.done() for parts in every)
+
+    def compute(self, parts: GroupParts, contexts: Contexts, stop: Callable[[], bool]) -> list[Sums]:
         """Compute what is not there yet; return the sums of each of the group's passes.
+
+        Args:
+            parts: the group's of one kind of sweep.
+            contexts: gives a record's.
+            stop: whether somebody asked to stop.
 
         Raises:
             Interrupted: somebody asked to stop; what is done is saved.
@@ -137,11 +165,13 @@ class Computer:
                     part = parts.in_order[number]
                     part.open()
                 elif step.position is not None:
-                    self._save_in_time(part, reached, step.tensors)
-                if step.position is not None and self._stop():
+                    self._save_in_time(part, reached, step.tensors, stopping=stop())
+                if step.position is not None and stop():
                     raise_pending()
             reached = Reached(member=member + 1, finished=[*reached.finished, reached.sums])
-            self._save_in_time(part, reached, dict)
+            self._save_in_time(part, reached, dict, stopping=stop())
+            if stop():
+                raise_pending()
         if self._store.durable or self._seconds_since_saving > SAVE_SECONDS:
             self._save(part, replace(reached, complete=True), {})
         part.close()
@@ -151,12 +181,16 @@ class Computer:
     def _seconds_since_saving(self) -> float:
         return time.monotonic() - self._saved
 
-    def _save_in_time(self, part: Part, reached: Reached, tensors: Callable[[], dict[str, Tensor]]) -> None:
-        stopping = self._stop() and (self._store.durable or self._seconds_since_saving > WORTH_SAVING_SECONDS)
-        if stopping or self._seconds_since_saving > SAVE_SECONDS:
+    def _save_in_time(
+        self, part: Part, reached: Reached, tensors: Callable[[], dict[str, Tensor]], *, stopping: bool
+    ) -> None:
+        worth = self._store.durable or self._seconds_since_saving > WORTH_SAVING_SECONDS
+        if (stopping and worth) or self._seconds_since_saving > SAVE_SECONDS:
             self._save(part, reached, tensors())
 
     def _save(self, part: Part, reached: Reached, tensors: dict[str, Tensor]) -> None:
+        # What was read up to here is vouched for now: it must have come from the files that the run began with.
+        check_inputs(self._plan)
         self._store.keep()
         part.save(reached, tensors)
         self._saved = time.monotonic()

@@ -85,7 +85,7 @@ class HitCaller:
             half_life=life,
             reach=far,
             flags=self._flags(position),
-            context=self._context(position),
+            context=self._surroundings(position),
         )
 
     def _persistence(self, track: Track, position: int) -> tuple[PulseSite | None, int | None, int | None, int | None]:
@@ -131,7 +131,7 @@ class HitCaller:
             flags.append("beside_N")
         return tuple(flags)
 
-    def _context(self, position: int) -> str:
+    def _surroundings(self, position: int) -> str:
         """The bases around a hit on the strand that is read, the hit's own in brackets."""
         bases = self._context.bases
         before = decode(bases[max(0, position - HIT_CONTEXT) : position])

@@ -23,6 +23,7 @@ from pgf_cli.genome import (
     Selection,
     parse_region,
 )
+from pgf_cli.inputs import InputFile, hashed
 from pgf_cli.runs.groups import Group, group_passes
 from pgf_cli.runs.objective import ObjectivePlan, output_layer_of, plan_objective
 from pgf_cli.runs.reading import check_letters, check_pulses, pulse_sites, selection_of
@@ -51,6 +52,8 @@ class RunPlan:
     sequence_hashes: tuple[str, ...]
     """Of each pass, the SHA-256 of the bases that it reads."""
     checkpoint: Checkpoint
+    inputs: tuple[InputFile, ...]
+    """Every file that the run reads."""
     model: StreamingModel
     tile: int
     """Bases per tile."""
@@ -99,6 +102,11 @@ class RunPlan:
     def to_score(self) -> int:
         """Bases that will be written, N included."""
         return sum(span.end - span.start for span in self.selection.spans)
+
+    @property
+    def objective_text(self) -> str | None:
+        """The objective in words; None where there is no adjoint."""
+        return self.objective.text(self.model.output) if self.objective else None
 
     def oriented(self, contig: str) -> OrientedRecord:
         """Return a record on the strand that is read."""
@@ -166,6 +174,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         counts=tuple(counts[row.region] if row.kept else BaseCounts() for row in selection.requested),
         sequence_hashes=hashes,
         checkpoint=checkpoint,
+        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs),
         model=model,
         tile=tile,
         probe=take_probe(_written_chunks(genome, selection)),

@@ -1,5 +1,6 @@
 """What a run reads: which passes along which records, checked against its pulses and targets."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -41,10 +42,8 @@ def pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
         sites += read_pulses(settings.pulses_bed, genome.lengths)
         if not sites:
             raise PulseError(f"{settings.pulses_bed} has no pulses; list at least one base")
-    if settings.separate and len(set(sites)) < len(sites):
-        seen: set[PulseSite] = set()
-        twice = next(site for site in sites if site in seen or seen.add(site))
-        raise UsageError(f"--separate: pulse {twice} is given twice; leave one out")
+    if settings.separate and (twice := [site for site, count in Counter(sites).items() if count > 1]):
+        raise UsageError(f"--separate: pulse {twice[0]} is given twice; leave one out")
     return tuple(sites)
 
 

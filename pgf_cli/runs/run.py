@@ -1,28 +1,27 @@
 """Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import certify
+from pgf_cli.core.certificate import Certificate, certify
 from pgf_cli.core.threads import available_threads, set_threads
-from pgf_cli.errors import Advised
-from pgf_cli.interrupts import deferred, raise_pending
+from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
 from pgf_cli.runs.compute import Computer, GroupParts
-from pgf_cli.runs.context import RecordContext, record_context
-from pgf_cli.runs.groups import Group
+from pgf_cli.runs.context import record_context
 from pgf_cli.runs.inputs import check_inputs
 from pgf_cli.runs.key import run_key
 from pgf_cli.runs.kinds import kinds_of
 from pgf_cli.runs.plan import RunPlan
-from pgf_cli.runs.provenance import Provenance, run_manifest
-from pgf_cli.runs.store import PartStore
+from pgf_cli.runs.provenance import Course, Provenance, plain_settings, run_manifest
+from pgf_cli.runs.store import Key, PartStore
 from pgf_cli.runs.tables import write_regions
+from pgf_cli.runs.totals import RunTotals
 from pgf_cli.runs.values import HeldPass
 from pgf_cli.tracks.background import BackgroundWriter
 from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
@@ -30,21 +29,15 @@ from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
 from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
-from pgf_cli.tracks.manifest import RecordEntry, manifest_text
+from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs
-from pgf_cli.tracks.tile import TrackWriter, finishing
+from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
-
-@dataclass(frozen=True)
-class Totals:
-    """What the certificate wants to know of the whole run."""
-
-    tangent: float | None
-    adjoint: float
-    magnitude: float
+NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
+"""Settings that change nothing in any output but the manifest."""
 
 
 def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
@@ -55,40 +48,54 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
             not a number. No output file is left behind; segments that are done are kept for ``resume``.
         Interrupted: a signal asked to stop.
     """
-    settings = plan.settings
+    settings, key = plan.settings, run_key(plan)
     with RunFolder.hold(settings.prefix) as folder:
-        if placed := finish_commit(folder.path):
-            progress.message(f"{len(placed)} files of an earlier run that was broken off are in place now")
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
-        several = len(plan.groups) > 1 or len(_bounds(plan)) > 0
-        store = PartStore(folder, run_key(plan), durable=several)
+        if placed := finish_commit(folder):
+            progress.message(f"{len(placed)} files of an earlier run that died while it put them in place are there now")
+        if settings.resume and _is_complete(plan, key):
+            progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
+            return plan.outputs["manifest"]
+        store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
-            progress.message(f"going on with the unfinished run in {folder.path}")
-        outputs = OutputSet(folder.path, force=settings.force)
+            progress.message(f"going on with what is done in {folder.path}")
+        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+        outputs = OutputSet(folder, force=settings.force)
         try:
-            return _carry_out(plan, provenance, progress, store, outputs)
+            _carry_out(plan, key, provenance, progress, store, outputs)
         except BaseException as error:
-            if folder.kept and isinstance(error, Advised) and error.advice is None:
-                error.advice = (
+            if store.kept and getattr(error, "advice", "") is None:
+                error.advice = (  # type: ignore[attr-defined]
                     f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
                 )
             raise
         finally:
             outputs.discard()
+    return plan.outputs["manifest"]
 
 
-def _bounds(plan: RunPlan) -> list[int]:
-    """Passes that are cut in segments."""
-    return [
-        group.number
-        for group in plan.groups
-        if len(group.passes) == 1 and group.passes[0].end - group.passes[0].start > plan.settings.segment
-    ]
+def _has_segments(plan: RunPlan) -> bool:
+    """Whether a run is more than one segment, so that some of it can be done while another is not."""
+    return len(plan.groups) > 1 or any(one.end - one.start > plan.settings.segment for one in plan.groups[0].passes)
+
+
+def _is_complete(plan: RunPlan, key: Key) -> bool:
+    """Whether this very run's files are in place already."""
+    with suppress(ManifestError):
+        manifest = read_manifest(plan.outputs["manifest"])
+        names = {path.name for what, path in plan.outputs.items() if what != "manifest"}
+        there = {name: setting.value for name, setting in manifest.settings.items()}
+        same = all(
+            there.get(name) == value
+            for name, value in plain_settings(plan.settings).items()
+            if name not in NOT_OF_THE_RESULT
+        )
+        return same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+    return False
 
 
 def _carry_out(
-    plan: RunPlan, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
-) -> Path:
+    plan: RunPlan, key: Key, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
+) -> None:
     started, began = datetime.now(UTC), time.perf_counter()
     progress.message(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
@@ -97,42 +104,67 @@ def _carry_out(
     threads = plan.settings.threads or available_threads()
     set_threads(threads)
     certificate = certify(plan.model, plan.probe)
-    paths = {what: outputs.stage(path) for what, path in plan.outputs.items()}
-    entries = _score(plan, paths, progress, store)
-    write_chrom_sizes(paths["chrom_sizes"], plan.genome.lengths.items())
-    write_regions(paths["regions"], plan.selection.requested, plan.counts)
+    staged = {path: outputs.stage(path) for path in plan.outputs.values()}
+    records, totals = _score(plan, staged, progress, store)
+    write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
+    write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts)
     check_inputs(plan)
-    manifest = run_manifest(
-        plan,
-        provenance,
-        certificate,
-        entries,
-        paths,
-        started=started,
-        seconds=time.perf_counter() - began,
-        threads=threads,
-    )
-    with translate_os_errors(plan.outputs["manifest"]):
-        paths["manifest"].write_text(manifest_text(manifest), encoding="utf-8")
-    outputs.commit(plan.outputs["manifest"])
-    store.forget()
-    return plan.outputs["manifest"]
+    course = Course(started, time.perf_counter() - began, threads)
+    final = plan.outputs["manifest"]
+    written = {path: content for path, content in staged.items() if path != final}
+    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
+    with translate_os_errors(final):
+        staged[final].write_text(manifest_text(manifest), encoding="utf-8")
+    outputs.commit(final)
 
 
-def _score(plan: RunPlan, paths: Mapping[str, Path], progress: Progress, store: PartStore) -> list[RecordEntry]:
-    """Compute group after group; as soon as a record is complete, assemble it."""
-    writer = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
+def _score(
+    plan: RunPlan, staged: dict[Path, Path], progress: Progress, store: PartStore
+) -> tuple[list[RecordEntry], RunTotals]:
+    """Compute group after group; as soon as a record is complete, write what is said of it."""
+    paths = {what: staged[path] for what, path in plan.outputs.items()}
+    tracks = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
     bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
-    entries: list[RecordEntry] = []
-    progress.begin(plan.to_read)
+    trace = trace_table(paths["trace"]) if "trace" in paths else None
+    writers: list[Ended] = [tracks, bed, tsv, *([trace] if trace else [])]
+    entries, totals = list[RecordEntry](), RunTotals()
     try:
-        with finishing([writer, bed, tsv]):
-            for result in _results(plan, progress, store, [writer]):
+        with finishing(writers):
+            for result in _results(plan, progress, store, tracks):
                 entries.append(result.entry)
+                totals.add(result)
                 bed.write(result.hits)
                 tsv.write(result.hits)
+                if trace:
+                    trace.write(result.sources)
     finally:
         progress.end()
-    for warning in [*writer.warnings(), *bed.warnings()]:
+    for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
-    return entries
+    return entries, totals
+
+
+def _results(
+    plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter
+) -> Iterator[RecordResult]:
+    """Yield what becomes of each record, in the FASTA's order."""
+    context = lru_cache(2)(partial(record_context, plan))
+    kinds, passes = kinds_of(plan), plan.selection.passes
+    computer = Computer(plan, store, progress)
+    progress.begin(plan.to_read, done=computer.done(plan.groups, kinds, context) if store.kept else 0)
+    held, sums = list[HeldPass](), list[PassSums]()
+    for group in plan.groups:
+        parts = [GroupParts(plan, store, group, kind, context(group.passes[0].contig)) for kind in kinds]
+        check_inputs(plan)
+        with deferred() as stop:
+            done = [computer.compute(each, context, stop) for each in parts]
+        check_inputs(plan)
+        for member, one in enumerate(group.passes):
+            held.append(HeldPass(parts, member))
+            sums.append({each.kind.name: of_kind[member] for each, of_kind in zip(parts, done, strict=True)})
+            following = group.first + member + 1
+            if following == len(passes) or passes[following].contig != one.contig:
+                progress.advance(0, f"{one.contig}, writing")
+                yield assemble_record(context(one.contig), held, sums, [tracks])
+                held.clear()
+                sums.clear()

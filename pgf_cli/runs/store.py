@@ -10,9 +10,10 @@ import numpy as np
 
 from pgf_cli.atomic import write_atomically
 from pgf_cli.errors import PgfError
-from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.runs.groups import Layout
 from pgf_cli.runs.parts import Part
+from pgf_cli.tracks.disk import translate_os_errors
+from pgf_cli.tracks.folder import RunFolder
 
 KEY = "key.json"
 
@@ -46,10 +47,19 @@ class PartStore:
         folder: the run's.
         key: what its values depend on.
         durable: whether every part is to be saved: there are several.
+
+    Attributes:
+        kept: whether there is work in the folder that a later run can go on from.
     """
 
     def __init__(self, folder: RunFolder, key: Key, *, durable: bool) -> None:
         self._folder, self._key, self.durable = folder, key, durable
+        self.kept = False
+
+    @property
+    def spent(self) -> tuple[str, ...]:
+        """Names in the folder that must go when the run is complete: without its key no part is of use."""
+        return (KEY,)
 
     def settle(self, *, resume: bool, force: bool) -> bool:
         """Decide what becomes of a dead run's work; return whether this run goes on from it.
@@ -62,21 +72,21 @@ class PartStore:
         if found is None or (force and not resume):
             self._folder.clear()
             return False
+        self._folder.kept = True
         if not resume:
-            self._folder.kept = True
             raise UnfinishedRunError(self._folder.path)
         if differences := _differences(found, self._key):
-            self._folder.kept = True
             raise OtherRunError(self._folder.path, differences)
-        self._folder.kept = True
+        self.kept = True
         return True
 
     def keep(self) -> None:
         """From now on the folder outlives this process."""
-        if not self._folder.kept:
+        if not self.kept:
             text = json.dumps(dict(self._key), indent=2) + "\n"
-            write_atomically(self._folder.path / KEY, lambda file: file.write(text.encode()) and None)
-            self._folder.kept = True
+            with translate_os_errors(self._folder.path / KEY):
+                write_atomically(self._folder.path / KEY, lambda file: file.write(text.encode()))
+            self.kept = self._folder.kept = True
 
     def part(self, name: str, columns: Sequence[str], dtype: np.dtype[Any], layout: Layout) -> Part:
         """Return one of the run's parts."""

@@ -186,6 +186,8 @@ class Manifest:
     """Between the two signed totals of the whole run, relative to the larger."""
     device: str
     threads: int
+    key: dict[str, str]
+    """Everything that decides the values, in words: a run with the same key has the same ones."""
     settings: dict[str, Setting]
     model: ModelEntry
     tracks: list[TrackEntry]

@@ -56,8 +56,18 @@ class TrackWriter(Protocol):
         return []
 
 
+class Ended(Protocol):
+    """Something that is ended once, by `close` or by `discard`; see TrackWriter."""
+
+    def close(self) -> None:
+        """Complete it."""
+
+    def discard(self) -> None:
+        """Let go of it."""
+
+
 @contextmanager
-def finishing(writers: Sequence[TrackWriter]) -> Iterator[None]:
+def finishing(writers: Sequence[Ended]) -> Iterator[None]:
     """Close all writers at the end of the block; discard them all if anything fails, closing included."""
     try:
         yield

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from pgf_cli.checkpoints import AlphabetError, read_checkpoint
-from pgf_cli.checkpoints.families import output_layers
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.genome import Genome, Region
 from pgf_cli.progress import Progress
@@ -92,7 +91,7 @@ def load_language_model(path: Path, alphabet: str | None) -> StreamingModel:
         NoPredictionError: it has no head.
     """
     checkpoint = read_checkpoint(path, alphabet)
-    if "logprobs" not in output_layers(checkpoint.config):
+    if "logprobs" not in checkpoint.output_layers:
         raise NoPredictionError(path)
     return checkpoint.build("logprobs", torch.float32, torch.device("cpu"))
 

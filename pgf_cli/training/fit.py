@@ -10,7 +10,7 @@ import torch
 
 from pgf_cli.checkpoints import CheckpointError, save_checkpoint
 from pgf_cli.core.models import MambaLM
-from pgf_cli.core.threads import available_threads, computing, set_threads
+from pgf_cli.core.threads import available_threads, flush_denormals, set_threads
 from pgf_cli.genome import Genome, Region
 from pgf_cli.progress import Progress
 from pgf_cli.tracks.staging import check_outputs
@@ -154,7 +154,7 @@ class _Run:
         score = set_gradients(self.model, batch, lambda bases: self.progress.advance(bases, self.doing))
         if not math.isfinite(score.nats):
             raise DivergedError(self.step + 1, score.nats)
-        with computing():
+        with flush_denormals():
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), chosen.clip)
             set_learning_rate(self.optimiser, learning_rate(self.step, chosen))
             self.optimiser.step()

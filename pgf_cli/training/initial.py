@@ -28,12 +28,12 @@ def initial_weights(config: MambaConfig, seed: int, *, final_gain: float = 1.0) 
         Tensors by the names of the model's ``state_dict()``.
     """
     draws = _Draws(seed)
-    tensors = {"embedding.weight": draws.normal(0.02, config.vocab, config.channels)}
-    for i in range(config.layers):
+    tensors = {"embedding.weight": draws.normal(0.02, config.vocab_size, config.d_model)}
+    for i in range(config.n_layer):
         tensors |= {f"layers.{i}.{name}": tensor for name, tensor in _layer(draws, config).items()}
-    tensors["norm_f.weight"] = torch.full((config.channels,), final_gain)
+    tensors["norm_f.weight"] = torch.full((config.d_model,), final_gain)
     if not config.tied:
-        tensors["lm_head.weight"] = draws.uniform(config.channels**-0.5, config.vocab, config.channels)
+        tensors["lm_head.weight"] = draws.uniform(config.d_model**-0.5, config.vocab_size, config.d_model)
     return tensors
 
 
@@ -59,7 +59,7 @@ class _Draws:
 
 
 def _layer(draws: _Draws, config: MambaConfig) -> dict[str, Tensor]:
-    D, E, N, R, K = config.channels, config.inner, config.state, config.dt_rank, config.conv
+    D, E, N, R, K = config.d_model, config.d_inner, config.d_state, config.dt_rank, config.d_conv
     return {
         "norm.weight": torch.ones(D),
         "mixer.A_log": torch.arange(1.0, N + 1).log().repeat(E, 1),
@@ -71,5 +71,5 @@ def _layer(draws: _Draws, config: MambaConfig) -> dict[str, Tensor]:
         "mixer.dt_proj.weight": draws.uniform(R**-0.5, E, R),
         "mixer.dt_proj.bias": draws.step_bias(E),
         # Scaled with depth, so that the sum over layers keeps its size.
-        "mixer.out_proj.weight": draws.uniform((E * config.layers) ** -0.5, D, E),
+        "mixer.out_proj.weight": draws.uniform((E * config.n_layer) ** -0.5, D, E),
     }

@@ -1,9 +1,10 @@
 """The log of a training run: a CSV with a row for every step, written as the run goes."""
 
 import csv
-import os
 from pathlib import Path
 from typing import NamedTuple
+
+from pgf_cli.atomic import write_atomically
 
 
 class LogRow(NamedTuple):
@@ -32,9 +33,8 @@ class TrainingLog:
 
     def __init__(self, path: Path, resumed_at: int) -> None:
         kept = [",".join(LogRow._fields), *(_rows(path, resumed_at) if resumed_at else [])]
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_text("".join(f"{line}\n" for line in kept))
-        part.replace(path)
+        text = "".join(f"{line}\n" for line in kept)
+        write_atomically(path, lambda file: file.write(text.encode()))
         self._file = path.open("a", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
 

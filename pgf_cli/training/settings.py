@@ -1,105 +1,118 @@
 """The TOML of a training run, as frozen dataclasses: every value checked, every unknown key refused."""
 
-import difflib
 import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing import Annotated, Any, Literal, TypeVar
 
 from pgf_cli.core.models import BaseIds, MambaConfig
+from pgf_cli.errors import UsageError
+from pgf_cli.options import Option, definitions_of, nearest, read_toml
 from pgf_cli.training.errors import TrainConfigError
 
 BASE_IDS = BaseIds(0, 1, 2, 3, 4)
 VOCAB = 5
 
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+WIDEST, DEEPEST = 2**16, 1024
+MOST_STEPS = 10**9
+LONGEST_SAMPLE = 10**10
 
 Section = TypeVar("Section")
 
 
+class _Checked:
+    """A section that checks its values as it is made."""
+
+    def __post_init__(self) -> None:
+        for name, definition in definitions_of(type(self)).items():
+            object.__setattr__(self, name, definition.check(getattr(self, name), name))
+
+
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings:
+class ModelSettings(_Checked):
     """``[model]``: sizes of the Mamba language model; its tokens are A, C, G, T and N."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    channels: Count
-    layers: Count
-    inner: Count | None = None
-    """Default: twice the channels."""
-    state: Count = 16
-    conv: Count = 4
-    dt_rank: Count | None = None
-    """Default: a sixteenth of the channels, rounded up."""
-    tied: bool = True
-    """Whether the head is the embedding."""
+    channels: Annotated[int, Option(lowest=1, highest=WIDEST, help="Model width.")]
+    layers: Annotated[int, Option(lowest=1, highest=DEEPEST, help="Blocks.")]
+    inner: Annotated[
+        int | None, Option(lowest=1, highest=WIDEST, help="Width inside a block. Default: twice the channels.")
+    ] = None
+    state: Annotated[int, Option(lowest=1, highest=WIDEST, help="State size per channel.")] = 16
+    conv: Annotated[int, Option(lowest=1, highest=WIDEST, help="Inputs of the convolution.")] = 4
+    dt_rank: Annotated[
+        int | None,
+        Option(
+            lowest=1, highest=WIDEST, help="Rank of the step sizes. Default: a sixteenth of the channels, rounded up."
+        ),
+    ] = None
+    tied: Annotated[bool, Option(help="Whether the head is the embedding.")] = True
 
     def config(self) -> MambaConfig:
         """Return the sizes with the defaults filled in."""
         return MambaConfig(
-            channels=self.channels,
-            layers=self.layers,
-            inner=self.inner or 2 * self.channels,
-            state=self.state,
-            conv=self.conv,
+            d_model=self.channels,
+            n_layer=self.layers,
+            d_inner=self.inner or 2 * self.channels,
+            d_state=self.state,
+            d_conv=self.conv,
             dt_rank=self.dt_rank or -(-self.channels // 16),
-            vocab=VOCAB,
+            vocab_size=VOCAB,
             tied=self.tied,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
+class DataSettings(_Checked):
     """``[data]``: what of the FASTA is learnt from, and in what pieces; region strings are 1-based inclusive."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    chroms: tuple[str, ...] = ()
-    """Records to learn from; default: all."""
-    exclude: tuple[str, ...] = ()
-    """Regions that are never learnt from."""
-    held_out: tuple[str, ...] = ()
-    """Regions that are never learnt from and on which the loss is measured."""
-    sample_length: Annotated[int, Field(ge=2)]
-    """Bases of a sample, of which every one but the first is predicted."""
-    reverse_complements: bool = True
-    """Whether samples come from both strands."""
-    longest_n_run: CountOrNone = 10
-    """A longer run of N ends a sample; in shorter ones N is read and not predicted."""
+    chroms: Annotated[tuple[str, ...], Option(help="Records to learn from. Default: all.")] = ()
+    exclude: Annotated[tuple[str, ...], Option(help="Regions that are never learnt from.")] = ()
+    held_out: Annotated[
+        tuple[str, ...], Option(help="Regions that are never learnt from and on which the loss is measured.")
+    ] = ()
+    sample_length: Annotated[
+        int,
+        Option(lowest=2, highest=LONGEST_SAMPLE, help="Bases of a sample; every one but the first is predicted."),
+    ]
+    reverse_complements: Annotated[bool, Option(help="Whether samples come from both strands.")] = True
+    longest_n_run: Annotated[
+        int,
+        Option(
+            lowest=0,
+            highest=LONGEST_SAMPLE,
+            help="A longer run of N ends a sample; in shorter ones N is read and not predicted.",
+        ),
+    ] = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimiserSettings:
+class OptimiserSettings(_Checked):
     """``[optimiser]``: Adam or AdamW, its schedule, and when to save."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    name: Literal["adam", "adamw"] = "adamw"
-    steps: Count
-    batch: Count = 1
-    """Samples whose gradients one step adds up."""
-    learning_rate: Positive
-    """Its highest value."""
-    final_learning_rate: NotNegative = 0.0
-    """Where the cosine ends."""
-    warmup: CountOrNone = 0
-    """Steps over which it first rises in a line."""
-    weight_decay: NotNegative = 0.0
-    """Of the projections' matrices alone."""
-    clip: Positive = 1.0
-    """Longest gradient, as the 2-norm over all parameters."""
-    seed: CountOrNone = 0
-    save_every: Count = 100
-    """Steps between two checkpoints; the held-out loss is measured at each."""
+    name: Annotated[Literal["adam", "adamw"], Option(help="{values}.")] = "adamw"
+    steps: Annotated[int, Option(lowest=1, highest=MOST_STEPS, help="Steps of the whole training.")]
+    batch: Annotated[int, Option(lowest=1, highest=MOST_STEPS, help="Samples whose gradients one step adds up.")] = 1
+    learning_rate: Annotated[float, Option(lowest=1e-12, highest=1e6, help="Highest learning rate.")]
+    final_learning_rate: Annotated[float, Option(lowest=0, highest=1e6, help="Where the cosine ends.")] = 0.0
+    warmup: Annotated[
+        int, Option(lowest=0, highest=MOST_STEPS, help="Steps over which the learning rate first rises in a line.")
+    ] = 0
+    weight_decay: Annotated[
+        float, Option(lowest=0, highest=1e6, help="Weight decay, of the projections' matrices alone.")
+    ] = 0.0
+    clip: Annotated[
+        float, Option(lowest=1e-12, highest=1e12, help="Longest gradient, as the 2-norm over all parameters.")
+    ] = 1.0
+    seed: Annotated[int, Option(lowest=0, highest=2**63 - 1, help="Seed of weights and samples.")] = 0
+    save_every: Annotated[
+        int,
+        Option(
+            lowest=1,
+            highest=MOST_STEPS,
+            help="Steps between two checkpoints; the held-out loss is measured at each.",
+        ),
+    ] = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +128,7 @@ class TrainSettings:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-_SECTIONS: dict[str, type] = {"model": ModelSettings, "data": DataSettings, "optimiser": OptimiserSettings}
+SECTIONS: dict[str, type] = {"model": ModelSettings, "data": DataSettings, "optimiser": OptimiserSettings}
 
 
 def read_settings(path: Path) -> TrainSettings:
@@ -130,12 +143,10 @@ def read_settings(path: Path) -> TrainSettings:
     Source: TOML v1.0.0.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainConfigError(f"cannot read --config {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainConfigError(f"--config {path} is not TOML: {error}") from error
-    _refuse_unknown(tables, _SECTIONS, f"--config {path}")
+        tables = read_toml(path)
+    except UsageError as error:
+        raise TrainConfigError(str(error)) from error
+    _refuse_unknown(tables, SECTIONS, f"--config {path}")
     return TrainSettings(
         model=_section(tables, "model", ModelSettings, path),
         data=_section(tables, "data", DataSettings, path),
@@ -147,23 +158,22 @@ def _section(tables: Mapping[str, Any], name: str, kind: type[Section], path: Pa
     where = f"--config {path}, [{name}]"
     table = tables.get(name)
     if not isinstance(table, dict):
-        raise TrainConfigError(f"{where} is missing; sections are {', '.join(f'[{known}]' for known in _SECTIONS)}")
-    _refuse_unknown(table, {field.name.replace("_", "-") for field in fields(_SECTIONS[name])}, where)
-    # As JSON, whose arrays pydantic takes for tuples without loosening any other type.
-    text = json.dumps({key.replace("-", "_"): value for key, value in table.items()}, default=str)
+        raise TrainConfigError(f"{where} is missing; sections are {', '.join(f'[{known}]' for known in SECTIONS)}")
+    definitions = {each.key: each for each in definitions_of(kind).values()}
+    _refuse_unknown(table, definitions, where)
+    for key, definition in definitions.items():
+        if definition.required and key not in table:
+            raise TrainConfigError(f"{where} has no {key}; add it")
     try:
-        return TypeAdapter(kind).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]).replace("_", "-")
-        if first["type"] in ("missing", "missing_argument"):
-            raise TrainConfigError(f"{where} has no {key}; add it") from error
-        value = f"{table[key]!r:.80}"
-        raise TrainConfigError(f"{where}: {key} is {value}: {first['msg'].lower()}") from error
+        return kind(
+            **{definitions[key].name: definitions[key].check(value, f"{where}: {key}") for key, value in table.items()}
+        )
+    except UsageError as error:
+        raise TrainConfigError(str(error)) from error
 
 
-def _refuse_unknown(table: Mapping[str, Any], known: Mapping[str, Any] | set[str], where: str) -> None:
+def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.0)
-            raise TrainConfigError(f"{where}: {key!r} is unknown; did you mean {near[0]!r}?")
+            near = nearest(key, known) or f"one of {', '.join(sorted(known))}"
+            raise TrainConfigError(f"{where}: {key[:60]!r} is unknown; did you mean {near}?")

@@ -1,14 +1,16 @@
 """What a training run needs to go on exactly where it was saved, in one file that appears whole or not at all."""
 
-import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from pgf_cli.atomic import write_atomically
 from pgf_cli.checkpoints import CheckpointError
-from pgf_cli.checkpoints.tensor_files import read_pickle
+from pgf_cli.checkpoints.torch_file import read_torch
+from pgf_cli.inputs import InputError, Inputs
 from pgf_cli.training.errors import ResumeError
 
 
@@ -32,15 +34,7 @@ class TrainingState(NamedTuple):
 
 def save_state(path: Path, state: TrainingState) -> None:
     """Write the state, replacing that of an earlier step."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            torch.save(state._asdict(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, partial(torch.save, state._asdict()))
 
 
 def load_state(path: Path) -> TrainingState:
@@ -52,8 +46,8 @@ def load_state(path: Path) -> TrainingState:
     if not path.exists():
         raise ResumeError(f"{path} does not exist: there is nothing to resume; leave out --resume to start")
     try:
-        content = read_pickle(path)
-    except CheckpointError as error:
+        content = read_torch(path, Inputs())
+    except (CheckpointError, InputError) as error:
         raise ResumeError(f"{path} cannot be resumed from: {error}") from error
     if not isinstance(content, dict) or set(content) != set(TrainingState._fields):
         raise ResumeError(f"{path} is not the state of a training run; start anew with --force")

@@ -7,10 +7,10 @@ import torch
 from matplotlib.figure import Figure
 
 from pgf_cli.bench.baselines.recurrent_learning import decay_gradient
-from pgf_cli.bench.framework.subjects import random_bases, random_frechet
 from pgf_cli.bench.framework.timing import Watched
 from pgf_cli.bench.studies.complexity import study as complexity
 from pgf_cli.bench.studies.complexity.report import LEARNING, OURS, CostRow, describe, fits, summarise
+from pgf_cli.bench.subjects.random_models import random_bases, random_frechet
 from pgf_cli.core.one_hot import one_hot
 
 AXES = ("state", "channels", "length", "directions", "layers")

@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 from torch.func import jvp
 
 from pgf_cli.bench.baselines.definitions import complex_step, definition
-from pgf_cli.bench.framework.families import FAMILIES, with_stiffness
 from pgf_cli.bench.studies.fidelity import study as fidelity
 from pgf_cli.bench.studies.fidelity.report import DIFFERENCE, TANGENT, FidelityRow, describe, summarise, table
-from pgf_cli.bench.studies.fidelity.study import Effortful
+from pgf_cli.bench.studies.fidelity.study import Workload
+from pgf_cli.bench.subjects.families import FAMILIES, with_stiffness
 
 LENGTHS = (10, 67)
 
 
 @pytest.fixture
 def tiny(quick, monkeypatch):
-    monkeypatch.setitem(fidelity.EFFORTS, "quick", Effortful((-8.0, 2.0), LENGTHS))
+    monkeypatch.setitem(fidelity.EFFORTS, "quick", Workload((-8.0, 2.0), LENGTHS))
     monkeypatch.setattr(fidelity, "STEPS", (1e-2, 1e-4, 1e-5, 1e-7))
     monkeypatch.setattr(fidelity, "DIFFERENCED", 20)
     return quick
@@ -108,7 +108,7 @@ def test_growth_with_length_or_stiffness_is_said_and_a_nan_is_no_small_error(err
 
 
 def test_what_would_pass_the_time_limit_is_left_out_and_says_so(tiny, monkeypatch):
-    monkeypatch.setitem(fidelity.EFFORTS, "quick", Effortful((-1.0,), (10, 10**9)))
+    monkeypatch.setitem(fidelity.EFFORTS, "quick", Workload((-1.0,), (10, 10**9)))
     outcome = fidelity.run(replace(tiny, seconds=20.0))
     left_out = [row for row in outcome.rows if row.length == 10**9]
     assert len(left_out) == 2 * len(FAMILIES)

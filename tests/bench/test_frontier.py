@@ -12,7 +12,7 @@ from pgf_cli.bench.framework.contestants import Contestant
 from pgf_cli.bench.studies.frontier import study as frontier
 from pgf_cli.bench.studies.frontier.report import FrontierRow, describe, summarise
 
-EFFORT = frontier.Effortful((30, 70), 60.0, True)
+EFFORT = frontier.Workload((30, 70), 60.0, True)
 
 
 def verdict(rows):

@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 
 from pgf_cli.bench.baselines.ours import ADJOINT
 from pgf_cli.bench.framework.contestants import Contestant
-from pgf_cli.bench.framework.ladder_report import LadderRow
-from pgf_cli.bench.framework.layered import frechet
-from pgf_cli.bench.framework.sizes import Sizes
 from pgf_cli.bench.studies.gradients import study as gradients
 from pgf_cli.bench.studies.gradients.report import describe, summarise
+from pgf_cli.bench.studies.length_series_report import SeriesRow
+from pgf_cli.bench.subjects.layered import frechet
+from pgf_cli.bench.subjects.sizes import Sizes
 
 SUBJECT = frechet(8, 4, 0)
-EFFORT = gradients.Effortful((64, 128, 512), 1, 60.0, 64, Sizes(1, 8, 2))
+EFFORT = gradients.Workload((64, 128, 512), 1, 60.0, 64, Sizes(1, 8, 2))
 
 
 def verdict(rows):
@@ -70,7 +70,7 @@ def test_a_planted_leak_and_a_planted_error_are_seen(quick, monkeypatch):
 def test_the_claim_is_flat_against_linear(ours, autograd, longest, expected):
     growths = {ADJOINT: ours, "autograd": autograd, "checkpointing": 100}
     rows = [
-        LadderRow(SUBJECT.words, name, n, 1, 1e-5 * n, 10.0, 10**6 + n * growths[name], 1e-7, "")
+        SeriesRow(SUBJECT.words, name, n, 1, 1e-5 * n, 10.0, 10**6 + n * growths[name], 1e-7, "")
         for name in growths
         for n in (longest // 10, longest // 2, longest)
     ]

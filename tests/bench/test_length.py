@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases
 from pgf_cli.bench.studies.length import study as length
 from pgf_cli.bench.studies.length.report import LengthRow, describe, summarise, table
+from pgf_cli.bench.subjects.random_models import random_bases
+from pgf_cli.bench.subjects.sizes import Sizes
 
 SIZES = Sizes(layers=1, channels=8, state=2)
 SERIES = ("tangent", "tangent of one pulse", "adjoint", "adjoint of one target")

@@ -2,18 +2,18 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from pgf_cli.bench.framework.dense_operator import DenseOperator, dense_operator
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_mamba
 from pgf_cli.bench.studies.long import study as long
 from pgf_cli.bench.studies.long.report import WindowRow, describe, summarise
+from pgf_cli.bench.subjects.dense_operator import DenseOperator, dense_operator
+from pgf_cli.bench.subjects.random_models import random_bases, random_mamba
+from pgf_cli.bench.subjects.sizes import Sizes
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     for name, value in {"CHANNELS": 8, "STATE": 3, "WINDOW": 128, "TILE": 64, "OTHER_TILE": 50, "CHECKED": 100}.items():
         monkeypatch.setattr(long, name, value)
-    monkeypatch.setitem(long.EFFORTS, "quick", long.Effortful(512, 300, 2))
+    monkeypatch.setitem(long.EFFORTS, "quick", long.Workload(512, 300, 2))
 
 
 @pytest.mark.parametrize("sequence", ["noise", "bases"])

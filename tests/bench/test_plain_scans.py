@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pgf_cli.bench.baselines.plain_scans import associative, scanning_by, step_by_step
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_frechet, random_mamba
+from pgf_cli.bench.subjects.random_models import random_bases, random_frechet, random_mamba
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.ops import frechet_scan, selective_scan
 

@@ -5,17 +5,17 @@ import torch
 from matplotlib.figure import Figure
 
 from pgf_cli.bench.baselines.rounded_scan import rounded
-from pgf_cli.bench.baselines.scan_judge import Problem, ScanRow
+from pgf_cli.bench.baselines.scan_errors import Problem, ScanRow
 from pgf_cli.bench.studies.precision import study as precision
 from pgf_cli.bench.studies.precision.report import FORMATS, describe, summarise
-from pgf_cli.bench.studies.precision.study import Effortful
+from pgf_cli.bench.studies.precision.study import Workload
 from pgf_cli.core.ops import frechet_scan
 from pgf_cli.core.ops.frechet_scan import Scan
 
 
 @pytest.fixture
 def tiny(quick, monkeypatch):
-    monkeypatch.setitem(precision.EFFORTS, "quick", Effortful((40, 150), 1, 8))
+    monkeypatch.setitem(precision.EFFORTS, "quick", Workload((40, 150), 1, 8))
     return quick
 
 

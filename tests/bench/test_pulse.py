@@ -4,11 +4,11 @@ import torch
 from matplotlib.figure import Figure
 
 from pgf_cli.bench.baselines.substitutions import responses
-from pgf_cli.bench.framework.dense_operator import DenseOperator, Noise, dense_operator
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_mamba
 from pgf_cli.bench.studies.pulse import study as pulse
 from pgf_cli.bench.studies.pulse.report import NOISE, PulseRow, describe, share_beyond, summarise, table
+from pgf_cli.bench.subjects.dense_operator import DenseOperator, Noise, dense_operator
+from pgf_cli.bench.subjects.random_models import random_bases, random_mamba
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.one_hot import one_hot
@@ -29,7 +29,7 @@ def small(monkeypatch):
     monkeypatch.setattr(pulse, "CHANNELS", 8)
     monkeypatch.setattr(pulse, "STATE", 3)
     monkeypatch.setattr(pulse, "CHECKED_BASES", 64)
-    monkeypatch.setitem(pulse.EFFORTS, "quick", pulse.Effortful((500, 1000), 300, 5, 128, False))
+    monkeypatch.setitem(pulse.EFFORTS, "quick", pulse.Workload((500, 1000), 300, 5, 128, False))
 
 
 def test_the_impulse_is_found_where_it_is_and_agrees_with_forward_mode_in_float64(operator):

@@ -9,17 +9,17 @@ from matplotlib.figure import Figure
 from pgf_cli.bench.baselines.directional import exact_derivative, sweeps
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant
-from pgf_cli.bench.framework.ladder_report import LadderRow
-from pgf_cli.bench.framework.layered import frechet, mamba, mamba2
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.studies.length_series_report import SeriesRow
 from pgf_cli.bench.studies.scaling import study as scaling
 from pgf_cli.bench.studies.scaling.report import describe, summarise
+from pgf_cli.bench.subjects.layered import frechet, mamba, mamba2
+from pgf_cli.bench.subjects.random_models import random_bases
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.sweeps import tangent_sweep
 
 SUBJECT = frechet(32, 4, 0)
-EFFORT = scaling.Effortful((64, 128, 1024), 1, 60.0, 64, Sizes(1, 8, 2))
+EFFORT = scaling.Workload((64, 128, 1024), 1, 60.0, 64, Sizes(1, 8, 2))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def made_up(autograd_pace, autograd_bytes_a_base, length=10_000):
     paces = {TANGENT: 10.0, ADJOINT: 30.0, "autograd": autograd_pace, "checkpointing": 400.0}
     peaks = {TANGENT: 0, ADJOINT: 0, "autograd": autograd_bytes_a_base, "checkpointing": 100}
     return [
-        LadderRow(SUBJECT.words, name, n, 1, 1e-6 * n * paces[name], paces[name], 10**7 + n * peaks[name], 1e-7, "")
+        SeriesRow(SUBJECT.words, name, n, 1, 1e-6 * n * paces[name], paces[name], 10**7 + n * peaks[name], 1e-7, "")
         for name in paces
         for n in (length // 10, length // 2, length)
     ]

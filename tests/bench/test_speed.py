@@ -10,11 +10,11 @@ from pgf_cli.bench.baselines.ours import fewest_for_two_readings
 from pgf_cli.bench.baselines.products import bounds, products_name
 from pgf_cli.bench.framework.contestants import Contestant, Measured
 from pgf_cli.bench.framework.experiment import Setting
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_mamba
 from pgf_cli.bench.framework.timing import Watched
 from pgf_cli.bench.studies.speed import study as speed
 from pgf_cli.bench.studies.speed.report import SAME, TARGETS, Group, findings
+from pgf_cli.bench.subjects.random_models import random_bases, random_mamba
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.objectives import LogLikelihood
 from pgf_cli.core.sweeps import adjoint_sweep
 from pgf_cli.progress import SilentProgress

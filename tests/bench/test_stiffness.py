@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from torch.func import jvp
 
 from pgf_cli.bench.baselines.log_shift import log_shift
-from pgf_cli.bench.baselines.scan_judge import Problem, ScanRow, judge
+from pgf_cli.bench.baselines.scan_errors import Problem, ScanRow, running_errors
 from pgf_cli.bench.studies.stiffness import study as stiffness
 from pgf_cli.bench.studies.stiffness.report import OURS, describe, summarise
-from pgf_cli.bench.studies.stiffness.study import Effortful
+from pgf_cli.bench.studies.stiffness.study import Workload
 from pgf_cli.core.ops import frechet_scan
 from pgf_cli.core.ops.frechet_scan import Scan
 
@@ -23,7 +23,7 @@ SHIFTED = "log-shift, tile 64"
 
 @pytest.fixture
 def tiny(quick, monkeypatch):
-    monkeypatch.setitem(stiffness.EFFORTS, "quick", Effortful((-8.0, 0.0, 2.0, 6.0), LENGTHS, 2, 8, (64,)))
+    monkeypatch.setitem(stiffness.EFFORTS, "quick", Workload((-8.0, 0.0, 2.0, 6.0), LENGTHS, 2, 8, (64,)))
     return quick
 
 
@@ -76,7 +76,7 @@ def test_errors_up_to_a_length_are_over_all_of_it_wherever_tiles_end():
         return found._replace(y=y)
 
     wrong.first = 0
-    short, long = (each["wrong"] for each in judge(problem, {"wrong": wrong}, (20, 40), 16))
+    short, long = (each["wrong"] for each in running_errors(problem, {"wrong": wrong}, (20, 40), 16))
     primal, dot = map(double, problem.tile(0, 40, *problem.initial()))
     exact = frechet_scan.reference.jvp(primal, dot).y[1].view(40, 2, 5).norm(dim=2)
     assert short.max() < 1e-13
@@ -93,7 +93,7 @@ def test_an_error_planted_in_our_tangent_at_one_stiffness_is_said_plainly(tiny, 
         return found
 
     monkeypatch.setattr(stiffness.frechet_scan, "jvp", wrong)
-    monkeypatch.setitem(stiffness.EFFORTS, "quick", Effortful((-8.0, -7.0, 0.0), (200, 300), 1, 8, (64,)))
+    monkeypatch.setitem(stiffness.EFFORTS, "quick", Workload((-8.0, -7.0, 0.0), (200, 300), 1, 8, (64,)))
     outcome = stiffness.run(tiny)
     assert outcome.holds is False
     assert "OVER 1e-06 at A_log -7" in outcome.finding.split(";")[0]
@@ -111,7 +111,7 @@ def test_a_nan_of_ours_does_not_hold_and_is_not_the_same_as_left_out():
 
 
 def test_what_would_pass_the_time_limit_is_left_out_and_says_so(tiny, monkeypatch):
-    monkeypatch.setitem(stiffness.EFFORTS, "quick", Effortful((-1.0,), (20, 10**9), 1, 4, ()))
+    monkeypatch.setitem(stiffness.EFFORTS, "quick", Workload((-1.0,), (20, 10**9), 1, 4, ()))
     outcome = stiffness.run(replace(tiny, seconds=20.0))
     first, left_out = outcome.rows
     assert first.error is not None

@@ -5,9 +5,9 @@ import torch
 
 from pgf_cli.bench.baselines.plain_scans import associative, step_by_step
 from pgf_cli.bench.baselines.torch_modes import Reading, derivative_of_sum, gradient_of_sum
-from pgf_cli.bench.framework.layered import frechet, mamba, mamba2
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.layered import frechet, mamba, mamba2
+from pgf_cli.bench.subjects.random_models import random_bases
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.one_hot import one_hot
 

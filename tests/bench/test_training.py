@@ -82,7 +82,7 @@ def test_every_step_of_every_fit_is_a_row_and_the_figure_can_be_drawn(quick, mon
     monkeypatch.setattr(training, "CHANNELS", 6)
     monkeypatch.setattr(training, "STATE", 3)
     monkeypatch.setattr(training, "TILE", 16)
-    monkeypatch.setitem(training.EFFORTS, "quick", training.Effortful((30, 50), (2, 3), True))
+    monkeypatch.setitem(training.EFFORTS, "quick", training.Workload((30, 50), (2, 3), True))
     outcome = training.run(quick)
     assert {(row.method, row.length, row.step) for row in outcome.rows} == {
         (name, length, step)

@@ -9,7 +9,7 @@ BASE_IDS = BaseIds(0, 1, 2, 3, 4)
 
 @pytest.fixture
 def config():
-    return MambaConfig(channels=6, layers=2, inner=10, state=3, conv=4, dt_rank=2, vocab=5)
+    return MambaConfig(d_model=6, n_layer=2, d_inner=10, d_state=3, d_conv=4, dt_rank=2, vocab_size=5)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_bare_state_dict_is_known_by_its_keys_in_every_kind_of_file(tmp_path, 
     tensors = state_dict(6)
     path = write(tmp_path / name, tensors | {"probe.weight": torch.zeros(2)})
     checkpoint = read_checkpoint(path)
-    assert checkpoint.config == FrechetConfig(channels=6, state=3, window=3, embedded=True, projection_bias=True)
+    assert checkpoint.config == FrechetConfig(d_model=6, d_state=3, window=3, embedded=True, projection_bias=True)
     assert (checkpoint.architecture, checkpoint.layout) == ("frechet", "the paper's state dict")
     assert (checkpoint.base_ids, checkpoint.alphabet, checkpoint.note) == (None, COLUMNS, None)
     assert (checkpoint.files, checkpoint.ignored) == ((path,), ("probe.weight",))
@@ -123,7 +123,7 @@ def test_a_model_without_tokens_refuses_the_alphabet_and_the_outputs_of_a_head(t
 @pytest.mark.parametrize("embedded", [True, False])
 def test_our_own_format_holds_the_operator_too(tmp_path, suffix, embedded):
     tensors = state_dict(4, window=2, embedded=embedded)
-    config = FrechetConfig(channels=4, state=3, window=2, embedded=embedded, projection_bias=True)
+    config = FrechetConfig(d_model=4, d_state=3, window=2, embedded=embedded, projection_bias=True)
     path = tmp_path / f"model{suffix}"
     save_checkpoint(path, config, tensors, None, "a note")
     checkpoint = read_checkpoint(path)

@@ -72,7 +72,9 @@ def test_every_form_of_the_weights_gives_the_tensors_of_transformers(hub_model, 
     assert (len(list(tmp_path.glob("*-of-*"))) > 1) == (shard == "3KB")
     checkpoint = read_checkpoint(tmp_path)
     assert_equal(checkpoint.tensors, canonical(hub_model))
-    assert checkpoint.config == MambaConfig(channels=8, layers=3, inner=16, state=4, conv=4, dt_rank=2, vocab=11)
+    assert checkpoint.config == MambaConfig(
+        d_model=8, n_layer=3, d_inner=16, d_state=4, d_conv=4, dt_rank=2, vocab_size=11
+    )
     assert (checkpoint.layout, checkpoint.architecture, checkpoint.path) == ("Hugging Face", "mamba", tmp_path)
     assert (checkpoint.base_ids, checkpoint.alphabet_source) == (BASE_IDS, "tokenizer.json")
     assert (checkpoint.ignored, checkpoint.note) == ((), None)

@@ -65,7 +65,7 @@ def test_the_same_model_gives_the_same_bytes_whatever_the_file_is_called(tmp_pat
 
 @SUFFIXES
 def test_a_view_is_saved_without_the_storage_behind_it(tmp_path, config, tensors, suffix):
-    wide = tensors | {"norm_f.weight": torch.zeros(1_000_000)[: config.channels]}
+    wide = tensors | {"norm_f.weight": torch.zeros(1_000_000)[: config.d_model]}
     save_checkpoint(tmp_path / f"model{suffix}", config, wide, BASE_IDS)
     assert (tmp_path / f"model{suffix}").stat().st_size < 100_000
 
@@ -122,7 +122,7 @@ def test_the_alphabet_option_beats_the_config(tmp_path, config, tensors):
 
 
 def test_an_untied_head_is_read_and_a_tied_one_is_not_accepted_twice(tmp_path, config, tensors):
-    head = torch.ones(config.vocab, config.channels)
+    head = torch.ones(config.vocab_size, config.d_model)
     untied = replace(config, tied=False)
     save_checkpoint(tmp_path / "untied.pt", untied, tensors | {"lm_head.weight": head}, BASE_IDS)
     model = read_checkpoint(tmp_path / "untied.pt").build("logits", torch.float32, CPU)
@@ -136,7 +136,9 @@ def test_the_sample_is_what_its_script_writes(request):
     folder = request.config.rootpath / "sample_data"
     script = runpy.run_path(str(folder / "make_random_checkpoint.py"), run_name="not_main")
     checkpoint = read_checkpoint(folder / "mamba_random.safetensors")
-    assert checkpoint.config == MambaConfig(channels=64, layers=4, inner=128, state=16, conv=4, dt_rank=4, vocab=8)
+    assert checkpoint.config == MambaConfig(
+        d_model=64, n_layer=4, d_inner=128, d_state=16, d_conv=4, dt_rank=4, vocab_size=8
+    )
     assert checkpoint.base_ids == BaseIds(0, 1, 2, 3, 4)
     assert checkpoint.note.startswith("random weights, seed 0: not trained")
     drawn = script["weights"]()

@@ -27,7 +27,7 @@ def status(field):
 
 set_threads(2)
 tile = 4_000
-model = random_mamba(channels=64, layers=2, inner=128, state=4)
+model = random_mamba(d_model=64, n_layer=2, d_inner=128, d_state=4)
 estimate = tile_bytes(model, tile)
 # What compiling took is given back and forgotten: the peak from here on is the sweep's.
 ctypes.CDLL(None).malloc_trim(0)
@@ -50,7 +50,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_the_process_s_own_peak(reques
 
 
 def test_weights_do_not_count_as_a_tile_s(make_mamba):
-    sizes = {"channels": 200, "layers": 1, "inner": 16}
+    sizes = {"d_model": 200, "n_layer": 1, "d_inner": 16}
     short, long = (tile_bytes(make_mamba(**sizes), tile) for tile in (10, 200))
     # At least r, norm(r) and in_proj of it, each with its tangent, in float64; the weights alone would be 70 kB.
     assert 2 * 10 * (200 + 200 + 32) * 8 < short < 300_000
@@ -59,13 +59,13 @@ def test_weights_do_not_count_as_a_tile_s(make_mamba):
 
 @pytest.mark.parametrize(("dtype", "itemsize"), [(torch.float32, 4), (torch.float64, 8)])
 def test_state_bytes_are_those_of_convolution_and_recurrence(make_mamba, dtype, itemsize):
-    model = make_mamba(layers=3, inner=22, state=5, conv=4).to(dtype)
+    model = make_mamba(n_layer=3, d_inner=22, d_state=5, d_conv=4).to(dtype)
     count = 3 * (22 * (4 - 1) + 22 * 5)
     assert state_bytes(model) == (count * itemsize, count * itemsize)
 
 
 def test_the_operator_s_state_is_its_recurrence_alone():
-    model = FrechetModel(FrechetConfig(channels=6, state=5, embedded=True))
+    model = FrechetModel(FrechetConfig(d_model=6, d_state=5, embedded=True))
     assert state_bytes(model) == (6 * 5 * 4, 6 * 5 * 4)
 
 

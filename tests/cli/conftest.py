@@ -33,7 +33,7 @@ def genome(tmp_path: Path) -> Path:
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    config = MambaConfig(channels=8, layers=2, inner=16, state=4, conv=4, dt_rank=2, vocab=6)
+    config = MambaConfig(d_model=8, n_layer=2, d_inner=16, d_state=4, d_conv=4, dt_rank=2, vocab_size=6)
     ids = BaseIds(0, 1, 2, 3, 4)
     path = tmp_path / "toy.safetensors"
     model = MambaLM(config, ids, "logprobs").requires_grad_(False)

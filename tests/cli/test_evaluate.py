@@ -54,7 +54,7 @@ def expected_bits(checkpoint, codes):
 
 
 def test_every_record_is_scored_by_default_as_torch_scores_it(pgf, genome, checkpoint):
-    result = pgf("evaluate", checkpoint, genome, "--json", "-q")
+    result = pgf("evaluate", genome, "-m", checkpoint, "--json", "-q")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert [row["region"] for row in found["regions"]] == ["chr1:1-900", "chr2:1-400"]
@@ -67,7 +67,7 @@ def test_every_record_is_scored_by_default_as_torch_scores_it(pgf, genome, check
 
 
 def test_with_a_config_its_held_out_region_is_scored_and_markov_models_stand_beside(pgf, genome, checkpoint, config):
-    result = pgf("evaluate", checkpoint, genome, "--config", config, "--json", "-q")
+    result = pgf("evaluate", genome, "-m", checkpoint, "--config", config, "--json", "-q")
     found = json.loads(result.stdout)
     (row,) = found["regions"]
     assert (row["region"], row["predicted"]) == ("chr1:101-250", 149)
@@ -75,7 +75,7 @@ def test_with_a_config_its_held_out_region_is_scored_and_markov_models_stand_bes
     assert [markov["order"] for markov in found["markov"]] == [1, 2, 3]
     # Random letters: little better or worse than a guess.
     assert all(1.9 < markov["bits_per_base"] < 2.1 for markov in found["markov"])
-    table = pgf("evaluate", checkpoint, genome, "--config", config).stdout
+    table = pgf("evaluate", genome, "-m", checkpoint, "--config", config).stdout
     best = min(found["markov"], key=lambda markov: markov["bits_per_base"])
     (line,) = [line for line in table.splitlines() if line.endswith("best")]
     assert line.split() == [str(best["order"]), f"{best['pseudocount']:g}", f"{best['bits_per_base']:.4f}", "best"]
@@ -94,7 +94,18 @@ def test_markov_models_learn_from_the_training_fasta_and_not_from_what_is_held_o
     scored.write_text(">easy\n" + "AC" * 100 + "\n>hard\n" + "GGTT" * 50 + "\n")
     bits = {}
     for region in ("easy", "hard"):
-        command = ("evaluate", checkpoint, scored, "--config", config, "--train-fasta", train, "--region", region)
+        command = (
+            "evaluate",
+            scored,
+            "--model",
+            checkpoint,
+            "--config",
+            config,
+            "--train-fasta",
+            train,
+            "--region",
+            region,
+        )
         bits[region] = json.loads(pgf(*command, "--json", "-q").stdout)["markov"][1]["bits_per_base"]
     # Both strands are counted, so that TG follows the same rule; but nothing like GGTT is anywhere.
     assert bits["easy"] < 0.05
@@ -104,6 +115,7 @@ def test_markov_models_learn_from_the_training_fasta_and_not_from_what_is_held_o
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
+        (("--threads", "0"), 2, "--threads is 0; it must be a whole number from 1 to 4,096"),
         (("--train-fasta", "x.fa"), 2, "give --config, too"),
         (("--region", "chr1:310-320"), 1, "hold nothing to predict"),
         (("--region", "chr3"), 1, "has no record 'chr3'"),
@@ -111,7 +123,7 @@ def test_markov_models_learn_from_the_training_fasta_and_not_from_what_is_held_o
     ],
 )
 def test_what_is_wrong_is_one_line_and_an_exit_code(pgf, genome, checkpoint, arguments, status, said):
-    result = pgf("evaluate", checkpoint, genome, "-q", *arguments)
+    result = pgf("evaluate", genome, "-m", checkpoint, "-q", *arguments)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (status, "", 1)
     assert said in result.stderr
 
@@ -120,7 +132,7 @@ def test_a_model_without_a_head_and_a_config_that_holds_nothing_out_are_refused(
     pgf, genome, checkpoint, config, tmp_path
 ):
     config.write_text(TOML.replace("held-out", "exclude"))
-    result = pgf("evaluate", checkpoint, genome, "--config", config)
+    result = pgf("evaluate", genome, "-m", checkpoint, "--config", config)
     assert (result.exit_code, "holds nothing out; name what to predict" in result.stderr) == (2, True)
     headless = {
         "A_log": (3,), "D": (4,), "redshift_scale": (), "dt_proj.weight": (4, 4), "dt_proj.bias": (4,),
@@ -128,5 +140,5 @@ def test_a_model_without_a_head_and_a_config_that_holds_nothing_out_are_refused(
         "init_estimator.weight": (12, 12), "init_estimator.bias": (12,),
     }  # fmt: skip
     torch.save({name: torch.ones(shape) for name, shape in headless.items()}, tmp_path / "operator.pt")
-    result = pgf("evaluate", tmp_path / "operator.pt", genome)
+    result = pgf("evaluate", genome, "-m", tmp_path / "operator.pt")
     assert (result.exit_code, "has no language-model head" in result.stderr) == (1, True)

@@ -12,7 +12,7 @@ from pgf_cli.checkpoints import save_checkpoint
 from pgf_cli.cli.app import app
 from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
 
-CONFIG = MambaConfig(channels=6, layers=2, inner=10, state=3, conv=4, dt_rank=2, vocab=5)
+CONFIG = MambaConfig(d_model=6, n_layer=2, d_inner=10, d_state=3, d_conv=4, dt_rank=2, vocab_size=5)
 # Embedding 5 x 6, final norm 6, and twice: norm 6, A_log 10 x 3, D 10, in_proj 20 x 6, conv1d 10 x 4 + 10,
 # x_proj (2 + 3 + 3) x 10, dt_proj 10 x 2 + 10, out_proj 6 x 10.
 PARAMETERS = 30 + 6 + 2 * (6 + 30 + 10 + 120 + 50 + 80 + 30 + 60)

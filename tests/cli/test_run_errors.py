@@ -180,14 +180,17 @@ def test_a_score_that_is_no_number_fails_the_run_and_leaves_nothing(pgf, genome,
     assert not list(Path().iterdir())
 
 
-def test_a_certificate_that_fails_is_a_warning_even_when_quiet(pgf, genome, checkpoint):
+def test_a_certificate_that_fails_is_a_warning_and_exit_code_3_with_files_written(pgf, genome, checkpoint):
     tensors, metadata = opened(checkpoint)
     # Steps of 1e38 underflow differently in float32 and in float64.
     tensors["layers.0.mixer.dt_proj.bias"].fill_(1e38)
     save_file(tensors, checkpoint, metadata)
     result = pgf("run", genome, "-m", checkpoint, "-q")
-    assert result.exit_code == 0
-    assert "warning: the certificate of exactness failed: float32 against float64" in result.stderr
+    assert result.exit_code == 3
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("warning: the certificate of exactness failed: float32 against float64")
+    assert line.endswith("genome.run.json lists them")
+    assert Path("genome.run.json").is_file()
 
 
 @pytest.mark.parametrize(

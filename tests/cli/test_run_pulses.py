@@ -196,7 +196,7 @@ def test_hugging_face_and_mamba_ssm_layouts_of_the_same_weights_give_identical_b
 def test_the_paper_s_pulse_experiment_at_128_000_bases(pgf, tmp_path):
     # D 256, N 16, A_log -4, inputs of size 0.01, the pulse at 0.8 L (Figure 4 of the paper).
     torch.manual_seed(0)
-    config = FrechetConfig(channels=256, state=16, window=3, embedded=True)
+    config = FrechetConfig(d_model=256, d_state=16, window=3, embedded=True)
     weights = FrechetModel(config).state_dict()
     weights["A_log"].fill_(-4.0)
     weights["embed.weight"].normal_(0, 0.01)

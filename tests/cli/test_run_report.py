@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import pgf_cli
-from pgf_cli.reports import sparkline
 
 
 def test_report_prints_the_same_as_run_did_from_the_prefix_or_any_file(run, pgf):
@@ -20,8 +19,7 @@ def test_report_says_what_was_run_what_the_number_means_and_where_the_files_are(
     for text in (
         "tangent and adjoint sweeps", "random weights, toy", "2-norm of the exact derivative", "nats per unit step",
         "chr1  900 bases; 859 scored, 41 skipped (N 40, IUPAC 1), 20 soft-masked", "chr2  400 bases", "median",
-        "central finite differences", "float32 against float64", "against one tile", "genome.response.bedgraph",
-        "genome.run.json",
+        "certificate of exactness: passed (4 checks)", "genome.response.bedgraph", "genome.run.json",
     ):  # fmt: skip
         assert text in printed
     assert "\x1b" not in printed
@@ -70,10 +68,3 @@ def test_version_and_help(pgf):
     assert pgf("--version").stdout == f"pgf-sensitivity {pgf_cli.__version__}\n"
     for arguments in (["-h"], ["run", "-h"], ["report", "-h"], ["demo", "-h"]):
         assert pgf(*arguments).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("bins", "drawn"), [([0, 7, None, 3.5], "▁█ ▅"), ([2.0, 2.0], "▁▁"), ([None], " "), ([1e-300, 2e-300], "▁█")]
-)
-def test_sparkline_goes_from_the_lowest_bin_to_the_highest(bins, drawn):
-    assert sparkline(bins) == drawn

@@ -75,7 +75,7 @@ def test_an_unknown_key_is_wrong_usage_and_a_held_out_region_must_exist(pgf, gen
     config.write_text(TOML.replace("state", "stat"))
     result = pgf("train", genome, "--config", config, "-o", "x.pt")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "[model]: 'stat' is unknown; did you mean 'state'?" in result.stderr
+    assert "[model]: 'stat' is unknown; did you mean state?" in result.stderr
     config.write_text(TOML.replace("chr2", "chr9"))
     result = pgf("train", genome, "--config", config, "-o", "x.pt")
     assert "has no record 'chr9'" in result.stderr

@@ -103,7 +103,7 @@ def test_every_gradient_equals_autograd_of_the_whole_sequence_wherever_tiles_end
 
 @pytest.mark.parametrize("length", [1, 2, 999, 1000, 1001, 3001])
 def test_tiles_of_a_thousand(length, make_mamba, dna):
-    assert_equals_autograd(make_mamba(layers=1), dna(length), log_likelihood(), 1000)
+    assert_equals_autograd(make_mamba(n_layer=1), dna(length), log_likelihood(), 1000)
 
 
 @pytest.mark.parametrize("tile", [4, 64])
@@ -203,7 +203,7 @@ def test_float32_gradients_are_good_to_1e_5_whatever_the_tile(tile, toy_mamba, d
 
 
 def test_the_number_of_threads_does_not_change_a_byte(make_mamba, dna):
-    model, codes = make_mamba(channels=36, inner=140, dt_rank=5).to(torch.float32), dna(700)
+    model, codes = make_mamba(d_model=36, d_inner=140, dt_rank=5).to(torch.float32), dna(700)
     results = []
     for threads in (1, 2, 4):
         set_threads(threads)

@@ -17,7 +17,7 @@ def failed(certificate):
 
 def random_frechet():
     generator = torch.Generator().manual_seed(3)
-    model = FrechetModel(FrechetConfig(channels=5, state=3, embedded=True)).to(torch.float64).requires_grad_(False)
+    model = FrechetModel(FrechetConfig(d_model=5, d_state=3, embedded=True)).to(torch.float64).requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=generator).double() * 0.5)
     return model

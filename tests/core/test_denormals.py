@@ -1,4 +1,4 @@
-"""Denormals come out as zero on every thread while a sweep is ``computing``, and are untouched otherwise.
+"""Denormals come out as zero on every thread while a sweep flushes them, and are untouched otherwise.
 
 Each number here is a product of normal numbers whose exact value lies among the denormals of its format.
 """
@@ -14,7 +14,7 @@ from pgf_cli.core.ops import frechet_scan, selective_scan
 from pgf_cli.core.ops._numba.scan_loops import BLOCK
 from pgf_cli.core.ops.linear import PANEL_ROWS, linear
 from pgf_cli.core.sweeps import tangent_sweep
-from pgf_cli.core.threads import available_threads, computing, for_each, set_threads
+from pgf_cli.core.threads import available_threads, flush_denormals, for_each, set_threads
 
 SMALL = {torch.float32: 2.0**-125, torch.float64: 2.0**-1021}
 """Close above the smallest normal number."""
@@ -47,7 +47,7 @@ def decaying_scan(operator, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("operator", [selective_scan, frechet_scan])
 def test_a_tangent_that_decays_below_the_normal_numbers_is_zero_in_every_block(operator, dtype):
-    with computing():
+    with flush_denormals():
         dual = operator.jvp(*decaying_scan(operator, dtype))
     assert torch.count_nonzero(dual.h_dot) == 0
     assert torch.count_nonzero(dual.y[1:]) == 0
@@ -68,13 +68,13 @@ def test_compiled_loops_keep_denormals_on_every_thread_for_a_caller_that_does(op
 def test_matrix_products_flush_in_every_panel(dtype):
     rows = torch.full((16 * PANEL_ROWS, 8), SMALL[dtype], dtype=dtype)
     weight = torch.full((8, 8), 2.0**-10, dtype=dtype)
-    with computing():
+    with flush_denormals():
         assert torch.count_nonzero(linear(rows, weight)) == 0
 
 
 @flushing
 @pytest.mark.parametrize("threads", [1, 4])
-def test_computing_flushes_in_the_caller_and_in_the_pool_and_then_leaves_the_caller_alone(threads):
+def test_denormals_are_flushed_in_the_caller_and_in_the_pool_and_then_no_longer_in_the_caller(threads):
     smallest = torch.tensor([torch.finfo(torch.float32).tiny])
     set_threads(threads)
     halves = [1.0] * 16
@@ -82,10 +82,10 @@ def test_computing_flushes_in_the_caller_and_in_the_pool_and_then_leaves_the_cal
     def halve(index: int) -> None:
         halves[index] = (smallest / 2).item()
 
-    with computing():
+    with flush_denormals():
         for_each(halve, len(halves))
         assert (smallest / 2).item() == 0
-        with computing():
+        with flush_denormals():
             pass
         assert (smallest / 2).item() == 0
     set_threads(available_threads())

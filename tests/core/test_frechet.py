@@ -18,10 +18,10 @@ from pgf_cli.core.threads import available_threads, set_threads
 CPU = torch.device("cpu")
 
 
-def random_frechet(a_log=None, channels=4, state=3, embedded=False, **sizes):
+def random_frechet(a_log=None, d_model=4, d_state=3, embedded=False, **sizes):
     """Random float64 weights that float32 holds exactly, so that both precisions are the same model."""
     generator = torch.Generator().manual_seed(11)
-    model = FrechetModel(FrechetConfig(channels=channels, state=state, embedded=embedded, **sizes))
+    model = FrechetModel(FrechetConfig(d_model=d_model, d_state=d_state, embedded=embedded, **sizes))
     model = model.to(torch.float64).requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_((torch.randn(parameter.shape, generator=generator) * 0.5).double())
@@ -48,7 +48,7 @@ def inputs_and_direction(model, codes):
 def published_operator(model, u):
     """The published formulas, one base after the other, for torch.func to differentiate."""
     w = {name: tensor.double() for name, tensor in model.state_dict().items()}
-    D, N = model.config.channels, model.config.state
+    D, N = model.config.d_model, model.config.d_state
     delta = functional.softplus(functional.linear(u, w["dt_proj.weight"], w.get("dt_proj.bias")))
     B = functional.linear(u, w["B_proj.weight"], w.get("B_proj.bias"))
     C = functional.linear(u, w["C_proj.weight"], w.get("C_proj.bias"))
@@ -126,7 +126,7 @@ def test_response_equals_the_sequential_derivative_for_slow_and_stiff_states(a_l
 @pytest.mark.parametrize("tile", [1, 2, 64, None])
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 150])
 @pytest.mark.parametrize(
-    "sizes", [{}, {"channels": 7, "embedded": True}, {"window": 5, "projection_bias": False}, {"window": 1}]
+    "sizes", [{}, {"d_model": 7, "embedded": True}, {"window": 5, "projection_bias": False}, {"window": 1}]
 )
 def test_no_tile_or_length_is_special_also_where_the_lookahead_crosses_tiles(sizes, length, tile, dna):
     model, codes = random_frechet(**sizes), dna(length, n_run=length // 10)
@@ -143,7 +143,7 @@ def test_a_scale_below_one_half_is_one_half(dna):
     torch.testing.assert_close(sweep(model, codes), expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("sizes", [{}, {"channels": 9, "embedded": True}])
+@pytest.mark.parametrize("sizes", [{}, {"d_model": 9, "embedded": True}])
 @pytest.mark.parametrize("directions", [0, 3])
 def test_analytic_derivatives_equal_torch_func_on_the_definition(directions, sizes, dna):
     model = random_frechet(**sizes)
@@ -160,14 +160,14 @@ def test_analytic_derivatives_equal_torch_func_on_the_definition(directions, siz
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("sizes", [{}, {"channels": 16, "embedded": True}])
+@pytest.mark.parametrize("sizes", [{}, {"d_model": 16, "embedded": True}])
 def test_the_certificate_passes(sizes, dtype, dna):
     certificate = certify(random_frechet(**sizes).to(dtype), dna(256))
     assert certificate.passed, certificate.checks
 
 
 def test_parameters_are_named_and_shaped_as_in_the_published_state_dict():
-    model = FrechetModel(FrechetConfig(channels=6, state=2, window=3, embedded=True))
+    model = FrechetModel(FrechetConfig(d_model=6, d_state=2, window=3, embedded=True))
     assert {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == {
         "A_log": (2,),
         "D": (6,),
@@ -186,7 +186,7 @@ def test_parameters_are_named_and_shaped_as_in_the_published_state_dict():
 
 def test_a_wide_operator_without_an_embedding_is_refused():
     with pytest.raises(FrechetSizesError, match=r"embed\.weight \(4, 8\)"):
-        FrechetConfig(channels=8, state=2, embedded=False)
+        FrechetConfig(d_model=8, d_state=2, embedded=False)
 
 
 def test_the_number_of_threads_does_not_change_a_byte(dna):

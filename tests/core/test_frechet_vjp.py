@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def random_frechet(a_log, channels=4, embedded=False):
     """Random float64 weights that float32 holds exactly, so that both precisions are the same model."""
     generator = torch.Generator().manual_seed(11)
-    model = FrechetModel(FrechetConfig(channels=channels, state=3, embedded=embedded))
+    model = FrechetModel(FrechetConfig(d_model=channels, d_state=3, embedded=embedded))
     model = model.to(torch.float64).requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_((torch.randn(parameter.shape, generator=generator) * 0.5).double())

@@ -49,7 +49,7 @@ def model(request, make_mamba):
         return make_mamba()
     torch.manual_seed(5)
     frechet = request.param == "frechet"
-    made = FrechetModel(FrechetConfig(channels=6, state=3, embedded=True)) if frechet else TorchFunc()
+    made = FrechetModel(FrechetConfig(d_model=6, d_state=3, embedded=True)) if frechet else TorchFunc()
     return made.requires_grad_(False)
 
 

@@ -12,7 +12,8 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("output", ["logprobs", "logits", "hidden"])
 @pytest.mark.parametrize(
-    "sizes", [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "conv": 2}, {"layers": 1, "state": 1}]
+    "sizes",
+    [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "d_conv": 2}, {"n_layer": 1, "d_state": 1}],
 )
 def test_analytic_tile_derivative_equals_torch_func(output, sizes, make_mamba, dna):
     model = make_mamba(output, **sizes)

@@ -23,8 +23,8 @@ VARIANTS = {
         "tied": False,
         "projection_bias": True,
         "conv_bias": False,
-        "conv": 2,
-        "layers": 2,
+        "d_conv": 2,
+        "n_layer": 2,
         "delta_limits": (0.5, 1.0),
     },
 }
@@ -32,7 +32,7 @@ VARIANTS = {
 
 def random_mamba2(base_ids=BASE_IDS, output="logits", **sizes):
     """A float64 Mamba-2 whose every tensor is random, in numbers that float32 holds exactly."""
-    defaults = {"channels": 12, "layers": 3, "heads": 6, "head_dim": 4, "state": 5, "vocab": 8}
+    defaults = {"d_model": 12, "n_layer": 3, "heads": 6, "head_dim": 4, "d_state": 5, "vocab_size": 8}
     model = Mamba2LM(Mamba2Config(**(defaults | sizes)), base_ids, output).double().requires_grad_(False)
     generator = torch.Generator().manual_seed(7)
     for name, parameter in model.named_parameters():
@@ -51,14 +51,14 @@ class Oracle:
 
         ours = model.config
         config = TheirConfig(
-            vocab_size=ours.vocab,
-            hidden_size=ours.channels,
-            num_hidden_layers=ours.layers,
+            vocab_size=ours.vocab_size,
+            hidden_size=ours.d_model,
+            num_hidden_layers=ours.n_layer,
             num_heads=ours.heads,
             head_dim=ours.head_dim,
-            state_size=ours.state,
+            state_size=ours.d_state,
             n_groups=ours.groups,
-            conv_kernel=ours.conv,
+            conv_kernel=ours.d_conv,
             use_bias=ours.projection_bias,
             use_conv_bias=ours.conv_bias,
             time_step_limit=ours.delta_limits,
@@ -66,7 +66,7 @@ class Oracle:
             residual_in_fp32=False,
             chunk_size=32,
         )
-        self.rows = torch.cat([torch.zeros(1, ours.channels), model.embedding.weight])[[*self._ids(model.base_ids)]]
+        self.rows = torch.cat([torch.zeros(1, ours.d_model), model.embedding.weight])[[*self._ids(model.base_ids)]]
         self.model = Mamba2ForCausalLM(config).double().eval()
         names = {"embedding.weight": "backbone.embeddings.weight", "lm_head.weight": "lm_head.weight"}
         weights = {names.get(name, f"backbone.{name}"): weight for name, weight in model.state_dict().items()}

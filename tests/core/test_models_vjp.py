@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 def random_frechet(a_log, **sizes):
     generator = torch.Generator().manual_seed(11)
-    defaults = {"channels": 4, "state": 3, "embedded": False}
+    defaults = {"d_model": 4, "d_state": 3, "embedded": False}
     model = FrechetModel(FrechetConfig(**(defaults | sizes))).to(torch.float64).requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.5)
@@ -46,7 +46,8 @@ def assert_tile_adjoint_is_that_of_torch_func(model, codes):
 
 @pytest.mark.parametrize("output", ["logprobs", "logits", "hidden"])
 @pytest.mark.parametrize(
-    "sizes", [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "conv": 2}, {"layers": 1, "state": 1}]
+    "sizes",
+    [{}, {"tied": False}, {"projection_bias": True, "conv_bias": False, "d_conv": 2}, {"n_layer": 1, "d_state": 1}],
 )
 def test_mamba(output, sizes, make_mamba, dna):
     assert_tile_adjoint_is_that_of_torch_func(make_mamba(output, **sizes), dna(21, n_run=4))
@@ -69,7 +70,7 @@ def test_mamba_past_the_threshold_of_softplus(toy_mamba, dna):
 
 @pytest.mark.parametrize("a_log", [-8.0, -4.0, None, 6.0])
 @pytest.mark.parametrize(
-    "sizes", [{}, {"channels": 7, "embedded": True}, {"window": 5, "projection_bias": False}, {"window": 1}]
+    "sizes", [{}, {"d_model": 7, "embedded": True}, {"window": 5, "projection_bias": False}, {"window": 1}]
 )
 def test_frechet(a_log, sizes, dna):
     assert_tile_adjoint_is_that_of_torch_func(random_frechet(a_log, **sizes), dna(21, n_run=4))

@@ -47,7 +47,7 @@ def test_a_tile_of_mamba_never_makes_the_host_wait(output, make_mamba):
 
 @pytest.mark.parametrize("embedded", [True, False])
 def test_a_tile_of_the_frechet_operator_never_makes_the_host_wait(embedded):
-    assert waits_of(FrechetModel(FrechetConfig(channels=4, state=3, embedded=embedded))) == []
+    assert waits_of(FrechetModel(FrechetConfig(d_model=4, d_state=3, embedded=embedded))) == []
 
 
 def test_a_list_as_index_is_seen():

@@ -94,7 +94,7 @@ def test_several_directions_in_one_sweep_equal_one_sweep_each(toy_mamba, dna):
 
 
 def test_the_number_of_threads_does_not_change_a_byte(make_mamba, dna):
-    model, codes = make_mamba(channels=36, inner=100, dt_rank=5).to(torch.float32), dna(700)
+    model, codes = make_mamba(d_model=36, d_inner=100, dt_rank=5).to(torch.float32), dna(700)
     results = []
     for threads in (1, 2, 4):
         set_threads(threads)

@@ -23,7 +23,7 @@ def autograd_loss(model, samples):
 @pytest.mark.parametrize("tied", [True, False])
 def test_gradients_of_a_batch_are_those_of_autograd(make_mamba, dna, monkeypatch, tied):
     monkeypatch.setattr(gradients, "TILE", 16)
-    model = make_mamba(layers=2, tied=tied)
+    model = make_mamba(n_layer=2, tied=tied)
     samples = [dna(50, n_run=20), dna(33)]
     score = set_gradients(model, samples)
     found = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}

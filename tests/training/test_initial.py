@@ -20,7 +20,7 @@ def test_the_committed_random_checkpoint_is_drawn_again_byte_for_byte(tmp_path):
 
 
 def test_every_tensor_of_an_untied_model_is_drawn_and_steps_lie_where_mamba_wants_them():
-    config = MambaConfig(channels=6, layers=2, inner=10, state=3, conv=4, dt_rank=2, vocab=5, tied=False)
+    config = MambaConfig(d_model=6, n_layer=2, d_inner=10, d_state=3, d_conv=4, dt_rank=2, vocab_size=5, tied=False)
     weights = initial_weights(config, 1)
     MambaLM(config, BaseIds(0, 1, 2, 3, 4), "logprobs").load_state_dict(weights, strict=True)
     steps = torch.nn.functional.softplus(weights["layers.1.mixer.dt_proj.bias"].double())

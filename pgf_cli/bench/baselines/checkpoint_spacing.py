@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pgf_cli.bench.baselines.plain import CHECKPOINTING
 from pgf_cli.bench.framework.contestants import Contestant, Derivation
 from pgf_cli.bench.framework.experiment import Setting
-from pgf_cli.bench.framework.ladder import RESOLUTION, Rung, climb
+from pgf_cli.bench.framework.length_series import RESOLUTION, SeriesRun, measure_series
 
 FACTORS = (0.25, 0.5, 1.0, 2.0)
 """Of the square root of the length: bases in a segment. A step's graph is larger than a state, so few are best."""
@@ -27,7 +27,7 @@ class Spacing(NamedTuple):
         return max(1, round(self.factor * sqrt(length)))
 
 
-def best_spacing(prepare: OfSegment, length: int, setting: Setting, subject: str) -> tuple[Spacing, list[Rung]]:
+def best_spacing(prepare: OfSegment, length: int, setting: Setting, subject: str) -> tuple[Spacing, list[SeriesRun]]:
     """Return the fastest spacing among those that take the least memory, and all runs.
 
     Peaks closer than the system tells count as the same.
@@ -41,11 +41,11 @@ def best_spacing(prepare: OfSegment, length: int, setting: Setting, subject: str
     def prepare_one(segment: int, length: int) -> Derivation:
         return prepare(length, segment)
 
-    tried = climb([contestant(factor) for factor in FACTORS], [length], 1, None, setting, subject)
-    least = min(rung.peak_bytes or 0 for rung in tried)
+    tried = measure_series([contestant(factor) for factor in FACTORS], [length], 1, None, setting, subject)
+    least = min(run.peak_bytes or 0 for run in tried)
     good = [
-        (rung.seconds or 0.0, factor)
-        for rung, factor in zip(tried, FACTORS, strict=True)
-        if (rung.peak_bytes or 0) <= least + RESOLUTION
+        (run.seconds or 0.0, factor)
+        for run, factor in zip(tried, FACTORS, strict=True)
+        if (run.peak_bytes or 0) <= least + RESOLUTION
     ]
     return Spacing(min(good)[1]), tried

@@ -125,7 +125,7 @@ def _frechet(window: int, weights: Weights, x: Array) -> Array:
 def _language_model(model: MambaLM | Mamba2LM, mixer: Callable[[Weights, Array], Array], w: Weights, x: Array) -> Array:
     rows, eps, bases = w["embedding.weight"], model.config.norm_eps, list(model.base_ids[:4])
     r = x @ rows[bases]
-    for layer in range(model.config.layers):
+    for layer in range(model.config.n_layer):
         prefix = f"layers.{layer}."
         own = {name.removeprefix(prefix): weight for name, weight in w.items() if name.startswith(prefix)}
         r = r + mixer(own, _rms_norm(r, own["norm.weight"], eps))

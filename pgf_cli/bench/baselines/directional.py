@@ -15,8 +15,8 @@ from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.baselines.torch_modes import Reading, derivative_of_sum, gradient_of_sum
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.bench.framework.experiment import Setting
-from pgf_cli.bench.framework.layered import Subject
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.layered import Subject
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.one_hot import one_hot

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from pgf_cli.core.ops import frechet_scan
 from pgf_cli.core.ops.frechet_scan import Scan
 from pgf_cli.core.ops.linear import linear, weight_vjp
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 
 class Layer(nn.Module):
@@ -85,7 +85,7 @@ def tiled_gradients(layer: Layer, u: Tensor, target: Tensor, tile: int) -> float
         The loss.
     """
     edges, bounds = [u.new_zeros(u.shape[1], len(layer.A_log))], range(0, len(u), tile)
-    with computing():
+    with torch.no_grad(), flush_denormals():
         for start in bounds[:-1]:
             edges.append(frechet_scan.forward(_scan(layer, u[start : start + tile], edges[-1])).h)
         totals = {name: torch.zeros_like(weight) for name, weight in layer.named_parameters()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.bench.framework.contestants import Contestant, Derivation
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.models import StreamingModel

@@ -12,14 +12,14 @@ from torch.utils.checkpoint import checkpoint
 
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.models.protocol import State
 from pgf_cli.core.objectives import Objective
+from pgf_cli.core.threads import flush_denormals
 from pgf_cli.core.one_hot import one_hot
-from pgf_cli.core.threads import computing
 
 AUTOGRAD, CHECKPOINTING, TORCH_FUNC = "autograd", "checkpointing", "torch.func, tiled"
 
@@ -92,7 +92,7 @@ def _torch_func(model: StreamingModel, codes: BaseCodes, tile: int) -> Tensor:
     x = one_hot(codes, model.dtype, model.device)
     v = Contrast().tangents(0, x)
     rows = []
-    with computing():
+    with torch.no_grad(), flush_denormals():
         state, state_dot = StreamingModel.initial_jvp(model, x[:0], v[:, :0])
         for first, last in pairwise([*range(0, len(x), tile), len(x)]):
             dual = StreamingModel.jvp(model, x[first:last], v[:, first:last], state, state_dot)

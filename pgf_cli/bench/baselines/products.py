@@ -9,7 +9,7 @@ from torch import Tensor
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.core.models.mamba import MambaLM
 from pgf_cli.core.ops.linear import linear
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 Product = Callable[[Tensor, Tensor], object]
 
@@ -56,7 +56,7 @@ def _multiply(model: MambaLM, product: Product, tile: int, directions: int, leng
     ]
     rows = (1 + directions) * min(tile, length)
     inputs = {weight.shape[1]: torch.ones(rows, weight.shape[1]) for weight in weights}
-    with computing():
+    with torch.no_grad(), flush_denormals():
         for start in range(0, length, tile):
             here = (1 + directions) * min(tile, length - start)
             for weight in weights:

@@ -15,8 +15,8 @@ from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.models.protocol import State, map_state
+from pgf_cli.core.threads import flush_denormals
 from pgf_cli.core.one_hot import one_hot
-from pgf_cli.core.threads import computing
 
 
 class Response(NamedTuple):
@@ -48,7 +48,7 @@ def responses(
     """
     waiting = sorted(pulses, key=lambda pulse: pulse.position, reverse=True)
     living: list[_Living] = []
-    with computing():
+    with torch.no_grad(), flush_denormals():
         x = one_hot(codes[:0], model.dtype, model.device)
         state, state_dot = model.initial_jvp(x, x.new_zeros(0, *x.shape))
     for start in range(0, len(codes), tile):
@@ -56,7 +56,7 @@ def responses(
         while waiting and waiting[-1].position < end:
             living.append(_Living(waiting.pop(), []))
             state_dot = map_state(_one_more, state_dot)
-        with computing():
+        with torch.no_grad(), flush_denormals():
             y_dot, state, state_dot = _advance(model, codes[start:end], start, living, state, state_dot)
         for each, norms in zip(living, y_dot.double().norm(dim=-1), strict=True):
             each.pieces.append(norms)

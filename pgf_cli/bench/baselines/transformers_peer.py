@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.objectives import LogLikelihood
@@ -113,12 +113,12 @@ def transformers_twin(model: MambaLM, *, mambapy: bool) -> "MambaForCausalLM":
     sizes = model.config
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     config = transformers.MambaConfig(
-        vocab_size=sizes.vocab,
-        hidden_size=sizes.channels,
-        state_size=sizes.state,
-        num_hidden_layers=sizes.layers,
-        expand=sizes.inner // sizes.channels,
-        conv_kernel=sizes.conv,
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.d_model,
+        state_size=sizes.d_state,
+        num_hidden_layers=sizes.n_layer,
+        expand=sizes.d_inner // sizes.d_model,
+        conv_kernel=sizes.d_conv,
         time_step_rank=sizes.dt_rank,
         layer_norm_epsilon=sizes.norm_eps,
         use_mambapy=mambapy,

@@ -18,7 +18,9 @@ from pgf_cli.bench.framework.machine import Machine, installed_versions, this_ma
 from pgf_cli.bench.framework.registry import Listing
 from pgf_cli.errors import PgfError
 from pgf_cli.tracks.disk import translate_os_errors
-from pgf_cli.tracks.staging import StagedFiles, check_outputs
+from pgf_cli.tracks.folder import RunFolder
+from pgf_cli.tracks.output_set import OutputSet, finish_commit
+from pgf_cli.tracks.staging import check_outputs
 
 ROOM = 10 * 10**6
 """Bytes that must be free for an experiment's files."""
@@ -112,12 +114,16 @@ def perform(
         machine=this_machine(),
         versions=installed_versions(),
     )
-    with StagedFiles(force=force) as staged:
-        paths = {kind: staged.add(path) for kind, path in output_files(folder, listing.name).items()}
+    with RunFolder.hold(folder / listing.name) as held:
+        finish_commit(held)
+        outputs = OutputSet(held, force=force)
+        finals = output_files(folder, listing.name)
+        paths = {kind: outputs.stage(path) for kind, path in finals.items()}
         with translate_os_errors(folder):
             pd.DataFrame(outcome.rows).to_csv(paths["csv"], index=False, lineterminator="\n")
             paths["json"].write_text(as_json(document) + "\n", encoding="utf-8")
             save_figure(outcome.draw, listing.title, {kind: paths[kind] for kind in FORMATS})
+        outputs.commit(finals["json"])
     return outcome, document
 
 

@@ -32,10 +32,10 @@ LOWEST_SCALE = 0.5
 class FrechetSizesError(PgfError, ValueError):
     """A Frechet operator wider than a one-hot has no embedding."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__(
-            f"A Frechet operator of {channels} channels cannot read a one-hot of {BASES}: "
-            f"add embed.weight ({BASES}, {channels}) to it."
+            f"A Frechet operator of {d_model} channels cannot read a one-hot of {BASES}: "
+            f"add embed.weight ({BASES}, {d_model}) to it."
         )
 
 
@@ -43,9 +43,9 @@ class FrechetSizesError(PgfError, ValueError):
 class FrechetConfig:
     """Sizes of a Frechet operator."""
 
-    channels: int
+    d_model: int
     """Width D of the input and of the recurrence; 4 where the one-hot itself is the input."""
-    state: int
+    d_state: int
     """State size N per channel."""
     window: int = 3
     """How many of the first inputs the initial state is estimated from."""
@@ -55,8 +55,8 @@ class FrechetConfig:
     """Whether dt_proj, B_proj and C_proj have a bias."""
 
     def __post_init__(self) -> None:
-        if not self.embedded and self.channels != BASES:
-            raise FrechetSizesError(self.channels)
+        if not self.embedded and self.d_model != BASES:
+            raise FrechetSizesError(self.d_model)
 
 
 class FrechetModel(StreamingModel):
@@ -68,7 +68,7 @@ class FrechetModel(StreamingModel):
         super().__init__()
         self.config = config
         self.lookahead = config.window
-        D, N, bias = config.channels, config.state, config.projection_bias
+        D, N, bias = config.d_model, config.d_state, config.projection_bias
         self.A_log = nn.Parameter(torch.zeros(N))
         self.dt_proj = Linear(D, D, bias=bias)
         self.B_proj = Linear(D, N, bias=bias)
@@ -82,19 +82,19 @@ class FrechetModel(StreamingModel):
     @property
     def width(self) -> int:
         """That of the recurrence, D."""
-        return self.config.channels
+        return self.config.d_model
 
     def initial_state(self, first: Tensor) -> Tensor:
         """Estimate h (D, N) from the first ``window`` inputs; zeros for a sequence shorter than that."""
         if first.shape[0] < self.lookahead:
-            return self.D.new_zeros(self.config.channels, self.config.state)
+            return self.D.new_zeros(self.config.d_model, self.config.d_state)
         h: Tensor = self.init_estimator(self._inputs(first).flatten())
-        return h.view(self.config.channels, self.config.state)
+        return h.view(self.config.d_model, self.config.d_state)
 
     def initial_jvp(self, first: Tensor, first_dot: Tensor) -> tuple[Tensor, Tensor]:
         """The same with its tangents along first_dot (K, ., 5); the bias has none."""
         stack = torch.cat([first[None], first_dot])
-        sizes = (len(stack), self.config.channels, self.config.state)
+        sizes = (len(stack), self.config.d_model, self.config.d_state)
         if first.shape[0] < self.lookahead:
             h = self.D.new_zeros(sizes)
         else:
@@ -183,7 +183,7 @@ class FrechetModel(StreamingModel):
 
     def _state_matrix(self) -> Tensor:
         """A, (D, N): one row for all channels."""
-        return -torch.exp(self.A_log).expand(self.config.channels, -1)
+        return -torch.exp(self.A_log).expand(self.config.d_model, -1)
 
     def _scale(self) -> Tensor:
         return self.redshift_scale.clamp(min=LOWEST_SCALE)

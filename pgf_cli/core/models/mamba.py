@@ -30,7 +30,7 @@ class MambaLM(TokenModel):
     @property
     def width(self) -> int:
         """That of in_proj's result, 2 E."""
-        return 2 * self.config.inner
+        return 2 * self.config.d_inner
 
     @property
     def blocks(self) -> list[Block]:

@@ -38,19 +38,19 @@ class Mamba2SizesError(PgfError, ValueError):
 class Mamba2Config:
     """Sizes of a Mamba-2 language model."""
 
-    channels: int
+    d_model: int
     """Model width D."""
-    layers: int
+    n_layer: int
     heads: int
     head_dim: int
     """Channels of one head; heads times head_dim is the width E inside a block, usually 2 D."""
-    state: int
+    d_state: int
     """State size N per inner channel."""
     groups: int = 1
     """How many B and C there are: consecutive heads share one. The gated norm is taken over a group's channels."""
-    conv: int = 4
+    d_conv: int = 4
     """Taps of the causal convolution."""
-    vocab: int
+    vocab_size: int
     """Rows of the embedding and of the head, padding included."""
     norm_eps: float = 1e-5
     projection_bias: bool = False
@@ -68,7 +68,7 @@ class Mamba2Config:
             raise Mamba2SizesError(self.heads, self.groups)
 
     @property
-    def inner(self) -> int:
+    def d_inner(self) -> int:
         """Width E inside a block."""
         return self.heads * self.head_dim
 
@@ -156,13 +156,13 @@ class Mamba2Mixer(nn.Module):
     def __init__(self, config: Mamba2Config) -> None:
         super().__init__()
         self.config = config
-        E, D, H = config.inner, config.channels, config.heads
-        maps = config.groups * config.state
+        E, D, H = config.d_inner, config.d_model, config.heads
+        maps = config.groups * config.d_state
         self.conv_splits = [E, maps, maps]
         convolved = sum(self.conv_splits)
         self.in_splits = [E, convolved, H]
         self.in_proj = nn.Linear(D, sum(self.in_splits), bias=config.projection_bias)
-        self.conv1d = nn.Conv1d(convolved, convolved, config.conv, groups=convolved, bias=config.conv_bias)
+        self.conv1d = nn.Conv1d(convolved, convolved, config.d_conv, groups=convolved, bias=config.conv_bias)
         # As mamba_ssm begins: delta log-uniform in 0.001 to 0.1, through the inverse of softplus, and A in -16 to -1.
         delta = torch.empty(H).uniform_(math.log(1e-3), math.log(1e-1)).exp()
         self.dt_bias = nn.Parameter(torch.expm1(delta).log())
@@ -174,7 +174,7 @@ class Mamba2Mixer(nn.Module):
     def initial_state(self) -> Mamba2LayerState:
         """Return zeros."""
         config, (convolved, _, taps) = self.config, self.conv1d.weight.shape
-        h = self.D.new_zeros(config.heads, config.head_dim, config.state)
+        h = self.D.new_zeros(config.heads, config.head_dim, config.d_state)
         return Mamba2LayerState(self.D.new_zeros(taps - 1, convolved), h)
 
     def forward(self, x: Tensor, state: Mamba2LayerState) -> tuple[Tensor, Mamba2LayerState]:
@@ -201,5 +201,5 @@ class Mamba2Block(nn.Module):
 
     def __init__(self, config: Mamba2Config) -> None:
         super().__init__()
-        self.norm = Norm(config.channels, config.norm_eps)
+        self.norm = Norm(config.d_model, config.norm_eps)
         self.mixer = Mamba2Mixer(config)

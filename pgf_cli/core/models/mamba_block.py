@@ -22,18 +22,18 @@ from pgf_cli.core.ops.selective_scan import Scan
 class MambaConfig:
     """Sizes of a Mamba language model."""
 
-    channels: int
+    d_model: int
     """Model width D."""
-    layers: int
-    inner: int
+    n_layer: int
+    d_inner: int
     """Width E inside a block, usually 2 D."""
-    state: int
+    d_state: int
     """State size N per inner channel."""
-    conv: int
+    d_conv: int
     """Taps of the causal convolution."""
     dt_rank: int
     """Rank of the step-size projection."""
-    vocab: int
+    vocab_size: int
     """Rows of the embedding and of the head, padding included."""
     norm_eps: float = 1e-5
     projection_bias: bool = False
@@ -110,10 +110,10 @@ class Mixer(nn.Module):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        E, N, R, D = config.inner, config.state, config.dt_rank, config.channels
+        E, N, R, D = config.d_inner, config.d_state, config.dt_rank, config.d_model
         self.splits = [R, N, N]
         self.in_proj = Linear(D, 2 * E, bias=config.projection_bias)
-        self.conv1d = nn.Conv1d(E, E, config.conv, groups=E, bias=config.conv_bias)
+        self.conv1d = nn.Conv1d(E, E, config.d_conv, groups=E, bias=config.conv_bias)
         self.x_proj = Linear(E, R + 2 * N, bias=False)
         self.dt_proj = Linear(R, E)
         self.A_log = nn.Parameter(torch.tensor([math.log(n) for n in range(1, N + 1)]).expand(E, -1).clone())
@@ -203,5 +203,5 @@ class Block(nn.Module):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.norm = Norm(config.channels, config.norm_eps)
+        self.norm = Norm(config.d_model, config.norm_eps)
         self.mixer = Mixer(config)

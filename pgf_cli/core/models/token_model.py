@@ -20,17 +20,17 @@ class TokenSizes(Protocol):
     """The sizes and settings that these models have in common."""
 
     @property
-    def channels(self) -> int:
+    def d_model(self) -> int:
         """Model width D."""
         ...
 
     @property
-    def layers(self) -> int:
+    def n_layer(self) -> int:
         """How many blocks."""
         ...
 
     @property
-    def vocab(self) -> int:
+    def vocab_size(self) -> int:
         """Rows of the embedding and of the head, padding included."""
         ...
 
@@ -61,11 +61,11 @@ class TokenModel(StreamingModel):
         self.base_ids = base_ids
         self.output = output
         self.reads_n = base_ids.n is not None
-        self.embedding = standard_normal_embedding(config.vocab, config.channels)
-        self.layers = nn.ModuleList(make_block() for _ in range(config.layers))
-        self.norm_f = Norm(config.channels, config.norm_eps)
+        self.embedding = standard_normal_embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(make_block() for _ in range(config.n_layer))
+        self.norm_f = Norm(config.d_model, config.norm_eps)
         if config.head and not config.tied:
-            self.lm_head = nn.Linear(config.channels, config.vocab, bias=False)
+            self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
 
     @property
     def head_weight(self) -> Tensor:

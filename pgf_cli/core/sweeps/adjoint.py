@@ -18,7 +18,7 @@ from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
 from pgf_cli.core.sweeps.graphs import replayed_jvp, replayed_vjp
 from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 SNAPSHOT_BUDGET = 256 * 10**6
 """Bytes of snapshots kept at most, unless told otherwise."""
@@ -209,7 +209,7 @@ class AdjointSweep:
 
         def finish() -> AdjointTile:
             y, x_bar = arrive()
-            with computing():
+            with flush_denormals():
                 value = (w.double() * y.double()).sum().item()
             self.value += value
             return AdjointTile(first, codes, y, x_bar, value, before)

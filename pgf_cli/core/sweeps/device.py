@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pgf_cli.core.threads import computing
+from pgf_cli.core.threads import flush_denormals
 
 Result = TypeVar("Result")
 
@@ -27,8 +27,8 @@ class HostLink:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Compute as ``core.threads.computing`` says, with kernels launched on this device."""
-        with computing(), torch.cuda.device(self._device.index if self._apart else -1):
+        """Record no gradients, flush denormals to zero, and launch kernels on this device."""
+        with torch.no_grad(), flush_denormals(), torch.cuda.device(self._device.index if self._apart else -1):
             yield
 
     def to_device(self, host: Tensor) -> Tensor:

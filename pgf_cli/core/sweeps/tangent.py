@@ -81,7 +81,7 @@ def tangent_sweep(
     """
     sweep = _Sweep(model, sequence, direction, ages=1 if ghost_distance is None else 3)
     if begin is None:
-        # What ``computing`` sets is global to the thread: entered anew for each step, it does not leak to the caller.
+        # What this sets is global to the thread: entered anew for each step, it does not leak into the caller's code.
         with sweep.link.computing():
             sweep.begin(start, min(end, start + model.lookahead))
     else:

@@ -19,8 +19,6 @@ from pgf_cli.bench.baselines.ours import ContrastAndRandom
 from pgf_cli.bench.baselines.recurrent_learning import decay_gradient
 from pgf_cli.bench.framework.contestants import on_torch_threads, relative_error
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_frechet, random_mamba, random_mamba2
 from pgf_cli.bench.framework.timing import Work, interleaved
 from pgf_cli.bench.studies.complexity.report import (
     LEARNING,
@@ -31,6 +29,8 @@ from pgf_cli.bench.studies.complexity.report import (
     fits,
     summarise,
 )
+from pgf_cli.bench.subjects.random_models import random_bases, random_frechet, random_mamba, random_mamba2
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
@@ -135,7 +135,7 @@ def gradient_error(model: FrechetModel, seed: int) -> float:
 def adjoint_gradient(model: FrechetModel, seed: int, length: int) -> Tensor:
     """Return the gradient (N,) of the sum of all outputs with respect to A_log by the adjoint sweep."""
     codes = random_bases(length, seed)
-    objective = SumOutputs(None, model.config.channels, model.dtype, model.device)
+    objective = SumOutputs(None, model.config.d_model, model.dtype, model.device)
     sweep = adjoint_sweep(model, codes, objective, end=length, tile=TILE, parameters=True)
     for _ in sweep:
         pass

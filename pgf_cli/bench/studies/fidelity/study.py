@@ -15,8 +15,6 @@ import torch
 
 from pgf_cli.bench.baselines.definitions import Array, complex_step, definition
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.families import FAMILIES, Family, with_stiffness
-from pgf_cli.bench.framework.subjects import random_bases
 from pgf_cli.bench.studies.fidelity.report import (
     DIFFERENCE,
     MOVED,
@@ -27,6 +25,8 @@ from pgf_cli.bench.studies.fidelity.report import (
     summarise,
     table,
 )
+from pgf_cli.bench.subjects.families import FAMILIES, Family, with_stiffness
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.one_hot import one_hot
@@ -42,18 +42,18 @@ STEPS = tuple(float(10 ** (-exponent / 2)) for exponent in range(25))
 """Of finite differences, in units of the one-hot input: 1 to 1e-12 by half decades."""
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     A_logs: tuple[float, ...]
     lengths: tuple[int, ...]
     """Ascending."""
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((-8.0, -4.0, -1.0), (100, 1_000)),
-    "published": Effortful(tuple(map(float, range(-8, 0))), (100, 300, 1_000, 3_000, 10_000)),
-    "extended": Effortful(tuple(map(float, range(-8, 7))), (100, 1_000, 10_000, 100_000)),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((-8.0, -4.0, -1.0), (100, 1_000)),
+    "published": Workload(tuple(map(float, range(-8, 0))), (100, 300, 1_000, 3_000, 10_000)),
+    "extended": Workload(tuple(map(float, range(-8, 7))), (100, 1_000, 10_000, 100_000)),
 }
 
 

@@ -11,8 +11,8 @@ from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING
 from pgf_cli.bench.framework.contestants import relative_error
 from pgf_cli.bench.framework.figures import looks
-from pgf_cli.bench.framework.ladder import RESOLUTION, Rung
-from pgf_cli.bench.framework.ladder_report import EXACT_WITHIN
+from pgf_cli.bench.framework.length_series import RESOLUTION, SeriesRun
+from pgf_cli.bench.studies.length_series_report import EXACT_WITHIN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,10 +49,10 @@ class FrontierTableRow(NamedTuple):
     note: str
 
 
-def frontier_rows(seed: int, rungs: Sequence[Rung], exact: Mapping[int, Tensor]) -> list[FrontierRow]:
+def frontier_rows(seed: int, runs: Sequence[SeriesRun], exact: Mapping[int, Tensor]) -> list[FrontierRow]:
     """Return a row for every run; `exact` has the derivative in float64, by length."""
     rows = []
-    for contestant, length, _, seconds, peak, derivative, note in rungs:
+    for contestant, length, _, seconds, peak, derivative, note in runs:
         error = None if derivative is None else relative_error(derivative, exact[length])
         speed = None if seconds is None else length / seconds
         rows.append(FrontierRow(contestant.name, length, seed, seconds, speed, peak, error, note))

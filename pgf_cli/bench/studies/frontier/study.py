@@ -16,10 +16,10 @@ from pgf_cli.bench.baselines.plain_scans import associative
 from pgf_cli.bench.baselines.torch_modes import Reading
 from pgf_cli.bench.framework.contestants import Contestant, Derivation
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.ladder import climb
-from pgf_cli.bench.framework.layered import Subject
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.framework.length_series import measure_series
 from pgf_cli.bench.studies.frontier.report import FrontierRow, describe, draw, frontier_rows, summarise, table
+from pgf_cli.bench.subjects.layered import Subject
+from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.models import FrechetConfig, FrechetModel
 
 CLAIM = "At every length our tangent is faster than autograd and than checkpointing, and takes no more memory."
@@ -33,8 +33,8 @@ SQUARE_ROOT, PARALLEL = "checkpointing, sqrt(L) segments", "parallel scan"
 
 
 @dataclass(frozen=True)
-class Effortful:
-    """What an effort comes to."""
+class Workload:
+    """How much an effort measures."""
 
     lengths: tuple[int, ...]
     seconds: float
@@ -43,10 +43,10 @@ class Effortful:
     """Whether there are more rivals than the paper's."""
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((100, 500, 1000), 1.0, False),
-    "published": Effortful((100, 500, 1000, 5000, 10_000), 30.0, False),
-    "extended": Effortful((100, 500, 1000, 5000, 10_000, 50_000, 100_000), 300.0, True),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((100, 500, 1000), 1.0, False),
+    "published": Workload((100, 500, 1000, 5000, 10_000), 30.0, False),
+    "extended": Workload((100, 500, 1000, 5000, 10_000, 50_000, 100_000), 300.0, True),
 }
 
 
@@ -59,22 +59,22 @@ def run(setting: Setting) -> Outcome:
     return Outcome(rows, finding, holds, summary, partial(draw, rows), table(rows))
 
 
-def measure_seed(effort: Effortful, setting: Setting, ours: Sequence[Contestant] | None = None) -> list[FrontierRow]:
+def measure_seed(effort: Workload, setting: Setting, ours: Sequence[Contestant] | None = None) -> list[FrontierRow]:
     """Measure one random model on one random sequence; `ours` in place of the two sweeps."""
     subject = smallest(setting.seed)
     seconds = effort.seconds if setting.seconds is None else setting.seconds
     mine = sweeps(subject, setting.seed, TILE) if ours is None else ours
     contestants = [*mine, *_rivals(subject, setting, effort.beyond)]
-    rungs = climb(contestants, effort.lengths, 1, seconds, setting, f"{subject.words}, seed {setting.seed}")
+    runs = measure_series(contestants, effort.lengths, 1, seconds, setting, f"{subject.words}, seed {setting.seed}")
     exact = {length: exact_derivative(subject, random_bases(length, setting.seed)) for length in effort.lengths}
-    return frontier_rows(setting.seed, rungs, exact)
+    return frontier_rows(setting.seed, runs, exact)
 
 
 def smallest(seed: int) -> Subject:
     """Return the paper's model; its embedding is the identity, so that the one-hot itself is the input."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = FrechetConfig(channels=CHANNELS, state=STATE, window=WINDOW, embedded=True)
+        config = FrechetConfig(d_model=CHANNELS, d_state=STATE, window=WINDOW, embedded=True)
         model = FrechetModel(config).requires_grad_(False)
     model.embed.weight.copy_(torch.eye(CHANNELS))
     return Subject("frechet", f"Frechet operator, D {CHANNELS}, N {STATE}", model, CHANNELS, loops=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from pgf_cli.bench.baselines.ours import ADJOINT
 from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING
-from pgf_cli.bench.framework.ladder_report import (
+from pgf_cli.bench.studies.length_series_report import (
     EXACT_WITHIN,
     FLAT_WITHIN,
-    LadderRow,
+    SeriesRow,
     growth,
     largest_error,
     memory_exponent,
@@ -16,7 +16,7 @@ from pgf_cli.bench.framework.ladder_report import (
     peaks,
     ratio,
 )
-from pgf_cli.bench.framework.layered import Subject
+from pgf_cli.bench.subjects.layered import Subject
 
 LINEAR_FROM = 0.9
 """Exponent of memory against length from which on it counts as growing with it."""
@@ -24,7 +24,7 @@ FROM = 6000
 """Bases from which on the exponent tells: at fewer, what any run takes bends it."""
 
 
-def summarise(subjects: Sequence[Subject], rows: Sequence[LadderRow]) -> dict[str, float]:
+def summarise(subjects: Sequence[Subject], rows: Sequence[SeriesRow]) -> dict[str, float]:
     """Return for every model how peaks grow, and ours against the others' at the longest length of both."""
     summary: dict[str, float] = {}
     for subject in subjects:
@@ -48,7 +48,7 @@ def summarise(subjects: Sequence[Subject], rows: Sequence[LadderRow]) -> dict[st
 
 
 def describe(
-    subjects: Sequence[Subject], rows: Sequence[LadderRow], summary: dict[str, float]
+    subjects: Sequence[Subject], rows: Sequence[SeriesRow], summary: dict[str, float]
 ) -> tuple[str, bool | None]:
     """Return the finding in words, and whether the claim holds of every model; None where too little was measured."""
     grown = [summary[f"{subject.name}_growth_mb"] for subject in subjects]

@@ -18,12 +18,12 @@ from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING
 from pgf_cli.bench.baselines.torch_modes import Reading, gradient_of_sum
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.ladder import Effortful, climb
-from pgf_cli.bench.framework.ladder_report import LadderRow, draw_ladder, ladder_rows, ladder_table
-from pgf_cli.bench.framework.layered import Subject, frechet, mamba, mamba2
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.studies.families_over_length import Workload, measure_families, rows_with_errors
 from pgf_cli.bench.studies.gradients.report import describe, summarise
+from pgf_cli.bench.studies.length_series_report import SeriesRow
+from pgf_cli.bench.subjects.layered import Subject
+from pgf_cli.bench.subjects.random_models import random_bases
+from pgf_cli.bench.subjects.sizes import Sizes
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.one_hot import one_hot
@@ -37,10 +37,10 @@ CHANNELS, STATE = 64, 16
 EXACT_SEGMENT = 64
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((256, 1024, 4096), 2, 0.7, 256, Sizes(2, 32, 16)),
-    "published": Effortful((1000, 3000, 10_000, 100_000), 2, 20.0, 3000, Sizes(4, 64, 16)),
-    "extended": Effortful((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 10_000, Sizes(4, 64, 16)),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((256, 1024, 4096), 2, 0.7, 256, Sizes(2, 32, 16)),
+    "published": Workload((1000, 3000, 10_000, 100_000), 2, 20.0, 3000, Sizes(4, 64, 16)),
+    "extended": Workload((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 10_000, Sizes(4, 64, 16)),
 }
 
 
@@ -57,35 +57,26 @@ class _Differentiable(NamedTuple):
 def run(setting: Setting) -> Outcome:
     """Measure."""
     effort = EFFORTS[setting.effort]
-    subjects = [
-        frechet(CHANNELS, STATE, setting.seed),
-        mamba(effort.layered, setting.seed),
-        mamba2(effort.layered, setting.seed),
-    ]
-    rows = [row for subject in subjects for row in measure_subject(subject, effort, setting)]
-    summary = summarise(subjects, rows)
-    finding, holds = describe(subjects, rows, summary)
-    return Outcome(rows, finding, holds, summary, partial(draw_ladder, rows), ladder_table(rows))
+
+    def measure(subject: Subject) -> list[SeriesRow]:
+        return measure_subject(subject, effort, setting)
+
+    return measure_families(setting, (CHANNELS, STATE), effort.layered, measure, summarise, describe)
 
 
 def measure_subject(
-    subject: Subject, effort: Effortful, setting: Setting, ours: Sequence[Contestant] | None = None
-) -> list[LadderRow]:
+    subject: Subject, effort: Workload, setting: Setting, ours: Sequence[Contestant] | None = None
+) -> list[SeriesRow]:
     """Measure one model; `ours` in place of the adjoint sweep."""
-    seconds = effort.seconds if setting.seconds is None else setting.seconds
     twin = _Differentiable(subject, copy.deepcopy(subject.model).requires_grad_(True))
     prepare = partial(_checkpointed, twin, setting)
     spacing, tried = best_spacing(prepare, effort.lengths[0], setting, subject.words)
     contestants = [*([sweep(subject, setting.seed)] if ours is None else ours), *_rivals(twin, spacing, setting)]
-    rungs = climb(contestants, effort.lengths, effort.repeats, seconds, setting, subject.words)
-    exact = {}
-    for length in effort.lengths:
-        if length <= effort.exact_up_to:
-            setting.progress.message(f"{subject.words}: float64, {length:,} bases")
-            exact[length] = _gradients(
-                twin.in_float64(), random_bases(length, setting.seed), Reading(segment=EXACT_SEGMENT)
-            )
-    return ladder_rows(subject.words, [*rungs, *tried], exact)
+
+    def exact(length: int) -> Tensor:
+        return _gradients(twin.in_float64(), random_bases(length, setting.seed), Reading(segment=EXACT_SEGMENT))
+
+    return rows_with_errors(subject, contestants, tried, effort, setting, exact)
 
 
 def sweep(subject: Subject, seed: int) -> Contestant:

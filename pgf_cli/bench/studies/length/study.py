@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.bench.framework.figures import looks
-from pgf_cli.bench.framework.sizes import LENGTH, Sizes
-from pgf_cli.bench.framework.subjects import random_bases, random_mamba
 from pgf_cli.bench.framework.timing import watch
 from pgf_cli.bench.studies.length.report import LengthRow, describe, summarise, table
+from pgf_cli.bench.subjects.random_models import random_bases, random_mamba
+from pgf_cli.bench.subjects.sizes import LENGTH, Sizes
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses
 from pgf_cli.core.models import MambaLM

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from pgf_cli.bench.framework.contestants import relative_error
-from pgf_cli.bench.framework.dense_operator import DenseOperator, Noise, dense_operator, dense_sweep
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sample import sample_bases, sample_model
 from pgf_cli.bench.framework.timing import watch
 from pgf_cli.bench.studies.long.report import WindowRow, describe, draw, summarise, table
+from pgf_cli.bench.subjects.dense_operator import DenseOperator, Noise, dense_operator, dense_sweep
+from pgf_cli.bench.subjects.sample import sample_bases, sample_model
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
@@ -41,8 +41,8 @@ Sweep = Callable[[], Iterator[Tensor]]
 """Begins a sweep that yields y_dot (T, C) tile by tile."""
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     steps: int
     """Of noise."""
@@ -51,10 +51,10 @@ class Effortful(NamedTuple):
     runs: int
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful(2 * WINDOW, 2 * WINDOW, 1),
-    "published": Effortful(131_072, 400_000, 3),
-    "extended": Effortful(2**18, 400_000, 5),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload(2 * WINDOW, 2 * WINDOW, 1),
+    "published": Workload(131_072, 400_000, 3),
+    "extended": Workload(2**18, 400_000, 5),
 }
 
 
@@ -88,7 +88,7 @@ def run(setting: Setting) -> Outcome:
     return Outcome(rows, finding, holds, summary, partial(draw, rows), table(rows))
 
 
-def subjects(effort: Effortful, seed: int) -> list[Subject]:
+def subjects(effort: Workload, seed: int) -> list[Subject]:
     """Return the paper's operator along noise and the trained Mamba along its held-out stretch."""
     operator = dense_operator(CHANNELS, STATE, A_LOG, seed)
     return [noise_subject(operator, effort.steps, seed), sample_subject(sample_model(), sample_bases()[: effort.bases])]
@@ -96,7 +96,7 @@ def subjects(effort: Effortful, seed: int) -> list[Subject]:
 
 def noise_subject(operator: DenseOperator, length: int, seed: int) -> Subject:
     """Return an operator along noise; the direction is other noise."""
-    channels = operator.config.channels
+    channels = operator.config.d_model
     u, u_dot = Noise(channels, DEVIATION, seed), Noise(channels, 1.0, seed + 1)
     double = copy.deepcopy(operator).double()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from pgf_cli.bench.baselines.scan_judge import ScanRow, ends_of
+from pgf_cli.bench.baselines.scan_errors import ScanRow, ends_of
 from pgf_cli.bench.framework.figures import looks
 
 if TYPE_CHECKING:

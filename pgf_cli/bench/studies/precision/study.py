@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from pgf_cli.bench.baselines.rounded_scan import rounded
-from pgf_cli.bench.baselines.scan_judge import Problem, ScanRow, Way, judged
+from pgf_cli.bench.baselines.scan_errors import Problem, ScanRow, Way, scan_errors
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.bench.studies.precision.report import FORMATS, describe, draw, summarise, table
 from pgf_cli.core.ops import frechet_scan
@@ -22,8 +22,8 @@ A_LOGS = (-8.0, -4.0, 0.0)
 """States that last for thousands of bases, for dozens, and the paper's own for one or two."""
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     lengths: tuple[int, ...]
     """Ascending."""
@@ -31,10 +31,10 @@ class Effortful(NamedTuple):
     channels: int
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((500, 1_000), 1, 64),
-    "published": Effortful((2_000, 4_000, 6_000, 8_000, 10_000), 3, 64),
-    "extended": Effortful((1_000, 10_000, 100_000, 1_000_000), 1, 16),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((500, 1_000), 1, 64),
+    "published": Workload((2_000, 4_000, 6_000, 8_000, 10_000), 3, 64),
+    "extended": Workload((1_000, 10_000, 100_000, 1_000_000), 1, 16),
 }
 
 
@@ -47,7 +47,7 @@ def run(setting: Setting) -> Outcome:
     rows: list[ScanRow] = []
     for seed in range(setting.seed, setting.seed + seeds):
         setting.progress.message(f"{len(ways)} formats, {len(A_LOGS)} stiffnesses, seed {seed}, {lengths[-1]:,} bases")
-        rows += judged(Problem(channels, STATE, A_LOGS, seed), ways, lengths, TILE, setting.seconds)
+        rows += scan_errors(Problem(channels, STATE, A_LOGS, seed), ways, lengths, TILE, setting.seconds)
     summary = summarise(rows)
     finding, holds = describe(rows)
     return Outcome(rows, finding, holds, summary, partial(draw, rows), table(rows))

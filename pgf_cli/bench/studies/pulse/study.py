@@ -19,9 +19,7 @@ from torch import Tensor
 
 from pgf_cli.bench.baselines.substitutions import Response, responses
 from pgf_cli.bench.framework.contestants import relative_error
-from pgf_cli.bench.framework.dense_operator import DenseOperator, Impulse, Noise, dense_operator, dense_sweep
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sample import sample_bases, sample_model, untrained_sample_model
 from pgf_cli.bench.studies.pulse.report import (
     BINS,
     NOISE,
@@ -33,6 +31,8 @@ from pgf_cli.bench.studies.pulse.report import (
     summarise,
     table,
 )
+from pgf_cli.bench.subjects.dense_operator import DenseOperator, Impulse, Noise, dense_operator, dense_sweep
+from pgf_cli.bench.subjects.sample import sample_bases, sample_model, untrained_sample_model
 from pgf_cli.core.bases import N_CODE, BaseCodes
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
@@ -53,8 +53,8 @@ TILE = 256
 CHECKED_BASES, CHECKED_PULSES = 384, 4
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     lengths: tuple[int, ...]
     bases: int
@@ -65,10 +65,10 @@ class Effortful(NamedTuple):
     """Whether the same substitutions are asked of initial weights, too."""
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((10_000, 20_000), 8_000, 16, 2048, False),
-    "published": Effortful((10_000, 32_000, 64_000, 128_000), 400_000, 1000, 4096, False),
-    "extended": Effortful((10_000, 32_000, 64_000, 128_000, 10**6), 400_000, 1000, 16_384, True),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((10_000, 20_000), 8_000, 16, 2048, False),
+    "published": Workload((10_000, 32_000, 64_000, 128_000), 400_000, 1000, 4096, False),
+    "extended": Workload((10_000, 32_000, 64_000, 128_000, 10**6), 400_000, 1000, 16_384, True),
 }
 
 
@@ -99,7 +99,7 @@ def run(setting: Setting) -> Outcome:
 
 def impulse(operator: DenseOperator, length: int, seed: int) -> tuple[PulseRow, Profile]:
     """Sweep noise with a unit impulse on all channels at 0.8 of its length."""
-    channels, position = operator.config.channels, int(PLACE * length)
+    channels, position = operator.config.d_model, int(PLACE * length)
     u, pulse = Noise(channels, DEVIATION, seed), Impulse(channels, position)
     began, norms, near = time.perf_counter(), [], []
     for tile in dense_sweep(operator, u, pulse, length, DENSE_TILE):
@@ -132,7 +132,7 @@ def exact_impulse(operator: DenseOperator, u: Noise, pulse: Impulse, length: int
 
 
 def substitutions(
-    name: str, model: StreamingModel, codes: BaseCodes, effort: Effortful, setting: Setting
+    name: str, model: StreamingModel, codes: BaseCodes, effort: Workload, setting: Setting
 ) -> list[PulseRow]:
     """Follow random substitutions along real sequence."""
     pulses = random_substitutions(codes[: len(codes) - effort.followed], effort.substitutions, setting.seed)

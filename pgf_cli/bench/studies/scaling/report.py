@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING
-from pgf_cli.bench.framework.ladder_report import (
+from pgf_cli.bench.studies.length_series_report import (
     EXACT_WITHIN,
     FLAT_WITHIN,
-    LadderRow,
+    SeriesRow,
     growth,
     largest_error,
     memory_exponent,
@@ -16,7 +16,7 @@ from pgf_cli.bench.framework.ladder_report import (
     peaks,
     ratio,
 )
-from pgf_cli.bench.framework.layered import Subject
+from pgf_cli.bench.subjects.layered import Subject
 
 OURS = (TANGENT, ADJOINT)
 SAVING, SPEED_UP = 0.94, 23
@@ -25,7 +25,7 @@ FROM = 6000
 """Bases from which on they are claimed; at fewer, what any run takes hides what grows."""
 
 
-def summarise(subjects: Sequence[Subject], rows: Sequence[LadderRow]) -> dict[str, float]:
+def summarise(subjects: Sequence[Subject], rows: Sequence[SeriesRow]) -> dict[str, float]:
     """Return for every model the growth of our peaks, and both against autograd and checkpointing.
 
     Ratios are at the longest length that both were run at; NaN where one was not measured.
@@ -55,7 +55,7 @@ def summarise(subjects: Sequence[Subject], rows: Sequence[LadderRow]) -> dict[st
 
 
 def describe(
-    subjects: Sequence[Subject], rows: Sequence[LadderRow], summary: dict[str, float]
+    subjects: Sequence[Subject], rows: Sequence[SeriesRow], summary: dict[str, float]
 ) -> tuple[str, bool | None]:
     """Return the finding in words, and whether all of the claim holds of every model.
 

@@ -6,6 +6,8 @@ How each way comes to that number, and which source is exact, see ``directional`
 from collections.abc import Sequence
 from functools import partial
 
+from torch import Tensor
+
 from pgf_cli.bench.baselines.checkpoint_spacing import Spacing, best_spacing
 from pgf_cli.bench.baselines.directional import checkpointed, exact_derivative, forward, reverse, sweeps
 from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING, TORCH_FUNC
@@ -13,12 +15,12 @@ from pgf_cli.bench.baselines.plain_scans import associative
 from pgf_cli.bench.baselines.torch_modes import Reading
 from pgf_cli.bench.framework.contestants import Contestant, Derivation
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.ladder import Effortful, climb
-from pgf_cli.bench.framework.ladder_report import LadderRow, draw_ladder, ladder_rows, ladder_table
-from pgf_cli.bench.framework.layered import Subject, frechet, mamba, mamba2
-from pgf_cli.bench.framework.sizes import Sizes
-from pgf_cli.bench.framework.subjects import random_bases
+from pgf_cli.bench.studies.families_over_length import Workload, measure_families, rows_with_errors
+from pgf_cli.bench.studies.length_series_report import SeriesRow
 from pgf_cli.bench.studies.scaling.report import describe, summarise
+from pgf_cli.bench.subjects.layered import Subject
+from pgf_cli.bench.subjects.random_models import random_bases
+from pgf_cli.bench.subjects.sizes import Sizes
 
 CLAIM = (
     "The derivative's peak memory does not grow with length and is at least 94% below autograd's, "
@@ -30,42 +32,35 @@ CHANNELS, STATE = 256, 16
 FORWARD_MODE, PARALLEL, PARALLEL_CHECKPOINTED = "forward mode", "parallel scan", "parallel scan, checkpointed"
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((128, 512, 2048), 2, 0.5, 128, Sizes(2, 32, 16)),
-    "published": Effortful((1000, 3000, 10_000, 100_000), 2, 20.0, 10_000, Sizes(4, 64, 16)),
-    "extended": Effortful((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 100_000, Sizes(4, 64, 16)),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((128, 512, 2048), 2, 0.5, 128, Sizes(2, 32, 16)),
+    "published": Workload((1000, 3000, 10_000, 100_000), 2, 20.0, 10_000, Sizes(4, 64, 16)),
+    "extended": Workload((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 100_000, Sizes(4, 64, 16)),
 }
 
 
 def run(setting: Setting) -> Outcome:
     """Measure."""
     effort = EFFORTS[setting.effort]
-    subjects = [
-        frechet(CHANNELS, STATE, setting.seed),
-        mamba(effort.layered, setting.seed),
-        mamba2(effort.layered, setting.seed),
-    ]
-    rows = [row for subject in subjects for row in measure_subject(subject, effort, setting)]
-    summary = summarise(subjects, rows)
-    finding, holds = describe(subjects, rows, summary)
-    return Outcome(rows, finding, holds, summary, partial(draw_ladder, rows), ladder_table(rows))
+
+    def measure(subject: Subject) -> list[SeriesRow]:
+        return measure_subject(subject, effort, setting)
+
+    return measure_families(setting, (CHANNELS, STATE), effort.layered, measure, summarise, describe)
 
 
 def measure_subject(
-    subject: Subject, effort: Effortful, setting: Setting, ours: Sequence[Contestant] | None = None
-) -> list[LadderRow]:
+    subject: Subject, effort: Workload, setting: Setting, ours: Sequence[Contestant] | None = None
+) -> list[SeriesRow]:
     """Measure one model; `ours` in place of the two sweeps."""
     shortest = effort.lengths[0]
-    seconds = effort.seconds if setting.seconds is None else setting.seconds
     spacing, tried = best_spacing(partial(checkpointed, subject, setting), shortest, setting, subject.words)
     contestants = [*(sweeps(subject, setting.seed, TILE) if ours is None else ours), *rivals(subject, spacing, setting)]
-    rungs = climb(contestants, effort.lengths, effort.repeats, seconds, setting, subject.words)
-    exact = {}
-    for length in effort.lengths:
-        if length <= effort.exact_up_to:
-            setting.progress.message(f"{subject.words}: float64, {length:,} bases")
-            exact[length] = exact_derivative(subject, random_bases(length, setting.seed))
-    return ladder_rows(subject.words, [*rungs, *tried], exact)
+
+    def exact(length: int) -> Tensor:
+        return exact_derivative(subject, random_bases(length, setting.seed))
+
+    return rows_with_errors(subject, contestants, tried, effort, setting, exact)
 
 
 def rivals(subject: Subject, spacing: Spacing, setting: Setting) -> list[Contestant]:

@@ -15,9 +15,9 @@ from pgf_cli.bench.baselines.products import bounds
 from pgf_cli.bench.baselines.transformers_peer import MAMBAPY, MAMBAPY_FORWARD, Peer
 from pgf_cli.bench.framework.contestants import Contestant, measure
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
-from pgf_cli.bench.framework.sizes import SPEED, Sizes
-from pgf_cli.bench.framework.subjects import random_frechet, random_mamba
 from pgf_cli.bench.studies.speed.report import Group, draw, findings, run_rows, summarise, table
+from pgf_cli.bench.subjects.random_models import random_frechet, random_mamba
+from pgf_cli.bench.subjects.sizes import SPEED, Sizes
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.objectives import LogLikelihood, SumOutputs
 from pgf_cli.core.tiles import default_tile
@@ -32,8 +32,8 @@ FRECHET_CHANNELS, FRECHET_STATE = 256, 16
 DIRECTIONS = (1, 4, 8)
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     repeats: int
     seconds: float
@@ -44,10 +44,10 @@ class Effortful(NamedTuple):
     """Whether torch.compile, which takes minutes, is among the peers."""
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful(3, 1.0, (4096, 1024, 2048), False),
-    "published": Effortful(5, 30.0, (16384, 4096, 10000), True),
-    "extended": Effortful(11, 600.0, (65536, 4096, 10000), True),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload(3, 1.0, (4096, 1024, 2048), False),
+    "published": Workload(5, 30.0, (16384, 4096, 10000), True),
+    "extended": Workload(11, 600.0, (65536, 4096, 10000), True),
 }
 
 

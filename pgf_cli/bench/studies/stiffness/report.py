@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgf_cli.bench.baselines.scan_judge import ScanRow, ends_of
+from pgf_cli.bench.baselines.scan_errors import ScanRow, ends_of
 from pgf_cli.bench.framework.figures import looks
 
 if TYPE_CHECKING:

@@ -49,18 +49,18 @@ Gradients = Callable[[Layer, Tensor, Tensor], float]
 """Sets every parameter's ``grad``; returns the loss."""
 
 
-class Effortful(NamedTuple):
-    """What an effort comes to."""
+class Workload(NamedTuple):
+    """How much an effort measures."""
 
     lengths: tuple[int, ...]
     steps: tuple[int, int]
     checkpointing: bool
 
 
-EFFORTS: dict[Effort, Effortful] = {
-    "quick": Effortful((128, 512), (4, 10), False),
-    "published": Effortful((128, 256, 512, 1024, 2048, 4096), STEPS, False),
-    "extended": Effortful((128, 256, 512, 1024, 2048, 4096, 8192, 16_384), STEPS, True),
+EFFORTS: dict[Effort, Workload] = {
+    "quick": Workload((128, 512), (4, 10), False),
+    "published": Workload((128, 256, 512, 1024, 2048, 4096), STEPS, False),
+    "extended": Workload((128, 256, 512, 1024, 2048, 4096, 8192, 16_384), STEPS, True),
 }
 
 

@@ -6,11 +6,10 @@ the adjoint, whose sums run over time. No sum depends on how many threads there 
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from pgf_cli.core.ops._numba.compiled_activations import silu_slope
-from pgf_cli.core.ops._numba.exponential import FASTMATH
+from pgf_cli.core.ops._numba.jit import kernel
 from pgf_cli.core.ops.causal_conv.reference import ConvAdjoint
 from pgf_cli.core.threads import in_groups
 
@@ -18,7 +17,7 @@ BLOCK = 32
 """Channels that are never parted: vectors end where they end, whatever the number of threads."""
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _jvp(group, groups, stack, weight, bias, last, out):
     count, length, inner = stack.shape
     taps = weight.shape[0]
@@ -42,7 +41,7 @@ def _jvp(group, groups, stack, weight, bias, last, out):
                     out[k, t, i] = sums[i] * slope[i]
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _vjp(group, groups, x, weight, bias, last, y_bar, last_bar, x_bar, weight_bar, bias_bar, before_bar):
     length, inner = x.shape
     taps = weight.shape[0]

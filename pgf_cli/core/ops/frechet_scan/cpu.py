@@ -7,11 +7,11 @@ states of a span once before it walks back.
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from pgf_cli.core.ops._numba.compiled_activations import softplus_slope
-from pgf_cli.core.ops._numba.exponential import FASTMATH, exp_phi1
+from pgf_cli.core.ops._numba.exponential import exp_phi1
+from pgf_cli.core.ops._numba.jit import kernel, kernel_part
 from pgf_cli.core.ops._numba.scan_loops import (
     BLOCK,
     CHUNK,
@@ -32,7 +32,7 @@ from pgf_cli.core.ops.frechet_scan.reference import Scan
 from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read(start, first, end, step, D, u, delta, slope, u_l, s):
     skip = D[first:end]
     for j in range(min(SPAN, len(u) - start)):
@@ -47,7 +47,7 @@ def _read(start, first, end, step, D, u, delta, slope, u_l, s):
         copy_t[len(u_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read_dot(start, first, end, D, step_dot, u_dot, slope, delta_dot, u_dot_l, s_dot):
     skip = D[first:end]
     for j in range(min(SPAN, len(u_dot) - start)):
@@ -62,7 +62,7 @@ def _read_dot(start, first, end, D, step_dot, u_dot, slope, delta_dot, u_dot_l, 
         copy_t[len(u_dot_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk(start, steps, A, B, C, h, h_dot, B_dot, C_dot, at, delta, u, s, delta_dot, u_dot, s_dot):
     delta_l, u_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
     delta_dot_l, u_dot_l, s_dot_l = local_spans(A.dtype), local_spans(A.dtype), local_spans(A.dtype)
@@ -111,7 +111,7 @@ def _walk(start, steps, A, B, C, h, h_dot, B_dot, C_dot, at, delta, u, s, delta_
         store_span(s_dot_l[k], s_dot[k], at)
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _write(start, first, end, scale, s, s_dot, y, y_dot, slope):
     for j in range(min(SPAN, len(y) - start)):
         y_t, s_t = y[start + j, first:end], s[j]
@@ -124,7 +124,7 @@ def _write(start, first, end, scale, s, s_dot, y, y_dot, slope):
                 y_dot_t[i] = s_dot_t[i] * slope[i] * scale
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _jvp(group, groups, step, A, B, C, D, u, scale, h, step_dot, B_dot, C_dot, u_dot, h_dot, y, y_dot):
     length, inner = u.shape
     directions = len(u_dot)
@@ -146,7 +146,7 @@ def _jvp(group, groups, step, A, B, C, D, u, scale, h, step_dot, B_dot, C_dot, u
             _write(start, first, end, scale[()], s, s_dot, y, y_dot, slope[0])
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk_forward(start, steps, A, B, C, h, at, delta, u, s):
     delta_l, u_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
     A_n, h_n = local_row(A.dtype), local_row(A.dtype)
@@ -168,7 +168,7 @@ def _walk_forward(start, steps, A, B, C, h, at, delta, u, s):
     store_span(s_l, s, at)
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _forward(group, groups, step, A, B, C, D, u, scale, h, y, edges):
     length, inner = u.shape
     rows = np.empty((4, SPAN, CHUNK * BLOCK), u.dtype)
@@ -186,7 +186,7 @@ def _forward(group, groups, step, A, B, C, D, u, scale, h, y, edges):
             _write(start, first, end, scale[()], s, none, y, none, slope[0])
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read_bar(start, first, end, scale, y_bar, s, s_bar, scale_bar):
     for j in range(min(SPAN, len(y_bar) - start)):
         y_bar_t, s_t, s_bar_t = y_bar[start + j, first:end], s[j], s_bar[j]
@@ -197,7 +197,7 @@ def _read_bar(start, first, end, scale, y_bar, s, s_bar, scale_bar):
         s_bar_t[len(y_bar_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk_back(start, steps, A, B, C, edges, h_bar, A_bar, B_bar, C_bar, at, delta, u, s_bar, u_bar, delta_bar):
     delta_l, u_l, s_bar_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
     u_bar_l, delta_bar_l = local_span(A.dtype), local_span(A.dtype)
@@ -249,7 +249,7 @@ def _walk_back(start, steps, A, B, C, edges, h_bar, A_bar, B_bar, C_bar, at, del
     store_span(delta_bar_l, delta_bar, at)
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _write_bar(start, first, end, D, slope, u, s_bar, u_bar_l, delta_bar, step_bar, D_bar, u_bar):
     skip, skip_bar = D[first:end], D_bar[first:end]
     for j in range(min(SPAN, len(u_bar) - start)):
@@ -263,7 +263,7 @@ def _write_bar(start, first, end, D, slope, u, s_bar, u_bar_l, delta_bar, step_b
             skip_bar[i] += s_bar_t[i] * u_t[i]
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _vjp(
     group,
     groups,

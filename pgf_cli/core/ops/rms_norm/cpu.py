@@ -6,11 +6,11 @@ of threads changes nothing. What is computed is ``reference``.
 
 import numpy as np
 import torch
-from numba import njit
 from numba.extending import register_jitable
 from torch import Tensor
 
 from pgf_cli.core.ops._numba.exponential import FASTMATH
+from pgf_cli.core.ops._numba.jit import kernel
 from pgf_cli.core.ops._numba.local_arrays import local_array
 from pgf_cli.core.ops._numba.scan_loops import BLOCK as LANES
 from pgf_cli.core.ops._numba.scan_loops import block_sum
@@ -36,7 +36,7 @@ def _mean_product(a, scale, b, lanes):
     return block_sum(lanes) / a.dtype.type(channels)
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _jvp(group, groups, stack, weight, eps, out):
     _, length, channels = stack.shape
     one = stack.dtype.type(1.0)
@@ -53,7 +53,7 @@ def _jvp(group, groups, stack, weight, eps, out):
                 out[k, t, i] = scale * (x_dot[i] - along * (scale * x[i])) * weight[i]
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _vjp(group, groups, x_rows, weight, eps, y_bar, x_bar, weight_bar):
     length, channels = x_rows.shape
     one = x_rows.dtype.type(1.0)

@@ -13,11 +13,11 @@ the number of threads changes nothing. That buffer is (T, E, N) / BLOCK, and the
 """
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
 from pgf_cli.core.ops._numba.compiled_activations import silu_slope, softplus_slope
-from pgf_cli.core.ops._numba.exponential import FASTMATH, LOG2_E, exp2m1
+from pgf_cli.core.ops._numba.exponential import LOG2_E, exp2m1
+from pgf_cli.core.ops._numba.jit import kernel, kernel_part
 from pgf_cli.core.ops._numba.scan_loops import (
     BLOCK,
     CHUNK,
@@ -38,7 +38,7 @@ from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
 from pgf_cli.core.ops.selective_scan.reference import Scan
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read(start, first, end, step, D, u, delta, slope, bu, s):
     skip = D[first:end]
     for j in range(min(SPAN, len(u) - start)):
@@ -53,7 +53,7 @@ def _read(start, first, end, step, D, u, delta, slope, bu, s):
         bu_t[len(u_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read_dot(start, first, end, D, u, step_dot, u_dot, delta, slope, delta_dot, bu_dot, s_dot):
     skip = D[first:end]
     for j in range(min(SPAN, len(u) - start)):
@@ -69,7 +69,7 @@ def _read_dot(start, first, end, D, u, step_dot, u_dot, delta, slope, delta_dot,
         bu_dot_t[len(u_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk(start, steps, A, B, C, h, h_dot, B_dot, C_dot, at, delta, bu, s, delta_dot, bu_dot, s_dot):
     log2_e, one = A.dtype.type(LOG2_E), A.dtype.type(1.0)
     delta_l, bu_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
@@ -117,7 +117,7 @@ def _walk(start, steps, A, B, C, h, h_dot, B_dot, C_dot, at, delta, bu, s, delta
         store_span(s_dot_l[k], s_dot[k], at)
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _write(start, first, end, z, s, z_dot, s_dot, y, y_dot, gate, gate_slope):
     for j in range(min(SPAN, len(z) - start)):
         z_t, y_t, s_t = z[start + j, first:end], y[start + j, first:end], s[j]
@@ -131,7 +131,7 @@ def _write(start, first, end, z, s, z_dot, s_dot, y, y_dot, gate, gate_slope):
                 y_dot_t[i] = s_dot_t[i] * gate[i] + s_t[i] * gate_slope[i] * z_dot_t[i]
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _jvp(group, groups, step, A, B, C, D, u, z, h, step_dot, B_dot, C_dot, u_dot, z_dot, h_dot, y, y_dot):
     length, inner = u.shape
     directions = len(u_dot)
@@ -155,7 +155,7 @@ def _jvp(group, groups, step, A, B, C, D, u, z, h, step_dot, B_dot, C_dot, u_dot
             _write(start, first, end, z, s, z_dot, s_dot, y, y_dot, delta[0], slope[0])
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk_forward(start, steps, A, B, C, h, edges, at, delta, bu, s):
     log2_e = A.dtype.type(LOG2_E)
     delta_l, bu_l, s_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
@@ -178,7 +178,7 @@ def _walk_forward(start, steps, A, B, C, h, edges, at, delta, bu, s):
     store_span(s_l, s, at)
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _forward(group, groups, step, A, B, C, D, u, z, h, y, edges):
     length, inner = u.shape
     rows = np.empty((4, SPAN, CHUNK * BLOCK), u.dtype)
@@ -196,7 +196,7 @@ def _forward(group, groups, step, A, B, C, D, u, z, h, y, edges):
             _write(start, first, end, z, s, none, none, y, none, delta[0], slope[0])
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _read_bar(start, first, end, z, y_bar, s_bar, by_gate):
     for j in range(min(SPAN, len(z) - start)):
         z_t, y_bar_t, s_bar_t, by_gate_t = z[start + j, first:end], y_bar[start + j, first:end], s_bar[j], by_gate[j]
@@ -208,7 +208,7 @@ def _read_bar(start, first, end, z, y_bar, s_bar, by_gate):
         s_bar_t[len(z_t) :] = 0
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _walk_back(start, steps, A, B, C, edges, h_bar, A_bar, B_bar, C_bar, at, delta, bu, s, s_bar, bu_bar, by_e):
     log2_e = A.dtype.type(LOG2_E)
     delta_l, bu_l, s_l, s_bar_l = local_span(A.dtype), local_span(A.dtype), local_span(A.dtype), local_span(A.dtype)
@@ -263,7 +263,7 @@ def _walk_back(start, steps, A, B, C, edges, h_bar, A_bar, B_bar, C_bar, at, del
     store_span(by_e_l, by_e, at)
 
 
-@njit(fastmath=FASTMATH, error_model="numpy")
+@kernel_part
 def _write_bar(start, first, end, D, u, delta, slope, s, s_bar, bu_bar, by_e, by_gate, step_bar, D_bar, u_bar, z_bar):
     skip, skip_bar = D[first:end], D_bar[first:end]
     for j in range(min(SPAN, len(u) - start)):
@@ -280,7 +280,7 @@ def _write_bar(start, first, end, D, u, delta, slope, s, s_bar, bu_bar, by_e, by
             skip_bar[i] += s_bar_t[i] * u_t[i]
 
 
-@njit(nogil=True, fastmath=FASTMATH, cache=True, error_model="numpy")
+@kernel
 def _vjp(
     group, groups, step, A, B, C, D, u, z, edges, y_bar, h_bar, step_bar, A_bar, B_bar, C_bar, D_bar, u_bar, z_bar
 ):

@@ -1,0 +1,1 @@
+"""The model families, one entry each: ``registry.py`` lists them."""

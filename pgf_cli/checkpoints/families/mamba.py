@@ -1,0 +1,26 @@
+"""Mamba language models; names of tensors are those of ``pgf_cli.core.models.MambaLM``."""
+
+from pgf_cli.checkpoints.families import mamba_hugging_face, mamba_ssm
+from pgf_cli.checkpoints.families.mamba_sizes import AXES, sizes_of
+from pgf_cli.checkpoints.family import Family, Head
+from pgf_cli.core.models import MambaConfig, MambaLM
+
+
+def _head(config: MambaConfig) -> Head:
+    if not config.head:
+        return "none"
+    return "tied" if config.tied else "own"
+
+
+MAMBA = Family(
+    name="mamba",
+    config=MambaConfig,
+    make=MambaLM,
+    sizes=sizes_of,
+    axes=AXES,
+    # Weights that lost their last layers would otherwise be a smaller model.
+    required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size"),
+    vocabulary=lambda config: config.vocab_size,
+    head=_head,
+    layouts=(mamba_ssm.LAYOUT, mamba_hugging_face.LAYOUT),
+)

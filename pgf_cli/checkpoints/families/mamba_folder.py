@@ -1,0 +1,90 @@
+"""What the layouts of Mamba have in common: nearly the same names of tensors, and a tied head that may be stored."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import CheckpointError, TensorError
+from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
+from pgf_cli.checkpoints.family import HEAD
+from pgf_cli.checkpoints.fitting import check_values
+from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
+from pgf_cli.checkpoints.layout import Reading, Source
+from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes
+from pgf_cli.core.models import MambaConfig
+
+PREFIX = "backbone."
+"""Before every tensor's name but the head's, where a head was saved with the model."""
+
+
+class Description(NamedTuple):
+    """What a folder's config.json says, in one form whichever program wrote it."""
+
+    stated: list[SizeInSettings]
+    """To be checked against the tensors."""
+    norm_eps: float
+    projection_bias: bool
+    conv_bias: bool
+    head: bool
+    tied: bool
+    tied_field: str
+    """What the config calls ``tied``."""
+
+
+def read_described(source: Source, described: Description, option: str | None) -> Reading:
+    """Read a folder whose settings were understood; ``option`` is ``--alphabet``."""
+    settings, (found, where) = source.folder_settings, source.weights
+    tensors = _rename(found, where)
+    sizes = sizes_of(tensors, where)
+    check_sizes(sizes, AXES, described.stated, settings.where, where)
+    config = MambaConfig(
+        **sizes,
+        norm_eps=described.norm_eps,
+        projection_bias=described.projection_bias,
+        conv_bias=described.conv_bias,
+        head=described.head,
+        tied=described.tied,
+    )
+    inside = _inside(found)
+    if config.head and config.tied:
+        tensors = _tie(tensors, described.tied_field, settings.where, where)
+    letters = folder_alphabet(source.path, settings, option, config.vocab_size, source.inputs)
+    return Reading(config, tensors, letters, inside)
+
+
+def _short(name: str) -> str:
+    name = name.removeprefix(PREFIX)
+    return EMBEDDING if name == "embeddings.weight" else name
+
+
+def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        short = _short(name)
+        if short in renamed:
+            raise TensorError(f"{where} holds {short} under two names, one of them {name}; save it again with one.")
+        renamed[short] = tensor
+    return renamed
+
+
+def _inside(names: Mapping[str, Tensor]) -> frozenset[str]:
+    """Names below ``backbone.``; where nothing has that prefix the backbone was saved alone and all are its own."""
+    below = [name for name in names if name.startswith(PREFIX)] or [name for name in names if name != HEAD]
+    return frozenset(map(_short, below))
+
+
+def _tie(tensors: dict[str, Tensor], field: str, settings: object, where: object) -> dict[str, Tensor]:
+    """Drop a head that repeats the embedding."""
+    head = tensors.get(HEAD)
+    if head is None:
+        return tensors
+    for name in (HEAD, EMBEDDING):
+        check_values(name, tensors[name], where)
+    if not torch.equal(head.double(), tensors[EMBEDDING].double()):
+        raise CheckpointError(
+            f"{settings} says {field} = true, but in {where} {HEAD} is not {EMBEDDING}; "
+            f"if the model was trained with a head of its own, set {field} to false."
+        )
+    return {name: tensor for name, tensor in tensors.items() if name != HEAD}

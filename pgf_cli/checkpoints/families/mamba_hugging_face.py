@@ -1,0 +1,101 @@
+"""config.json as ``transformers`` writes it for MambaForCausalLM and MambaModel."""
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
+from pgf_cli.checkpoints.families.mamba_folder import PREFIX, Description, read_described
+from pgf_cli.checkpoints.family import HEAD
+from pgf_cli.checkpoints.fields import Fields
+from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
+from pgf_cli.checkpoints.sizes import SizeInSettings
+
+_CAUSAL, _HEADLESS = "MambaForCausalLM", "MambaModel"
+_SIZES = {
+    "d_model": "hidden_size",
+    "n_layer": "num_hidden_layers",
+    "d_inner": "intermediate_size",
+    "d_state": "state_size",
+    "d_conv": "conv_kernel",
+    "dt_rank": "time_step_rank",
+    "vocab_size": "vocab_size",
+}
+
+
+def recognises(source: Source) -> bool:
+    """Whether config.json says that this is a plain Mamba of transformers."""
+    if source.settings is None:
+        return False
+    family = source.settings.text("model_type")
+    if family is not None:
+        return family == "mamba"
+    return bool({_CAUSAL, _HEADLESS} & set(architectures_of(source.settings)))
+
+
+def read(source: Source, option: str | None) -> Reading:
+    """Read a folder that was recognised.
+
+    Raises:
+        UnsupportedArchitectureError: the config names another activation.
+        CheckpointError: a field has a value that it cannot have, or settings and tensors disagree.
+    """
+    settings = source.folder_settings
+    activation = settings.values.get("hidden_act", "silu")
+    if activation != "silu":
+        raise UnsupportedArchitectureError(
+            f"{settings.where}: hidden_act is {shown(activation)}; only 'silu' is supported."
+        )
+    return read_described(source, _describe(settings, source.tensors), option)
+
+
+def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
+    """Read the settings; a size that is left out is read off the tensors, but for the number of layers.
+
+    Raises:
+        CheckpointError: a field has a value that it cannot have, or num_hidden_layers is missing.
+    """
+    return Description(
+        stated=_stated(settings),
+        norm_eps=settings.positive("layer_norm_epsilon") or 1e-5,
+        projection_bias=settings.flag("use_bias") is True,
+        conv_bias=settings.flag("use_conv_bias") is not False,
+        head=_has_head(settings, tensors),
+        tied=settings.flag("tie_word_embeddings") is not False,
+        tied_field="tie_word_embeddings",
+    )
+
+
+def _has_head(settings: Fields, tensors: Mapping[str, Tensor]) -> bool:
+    names = architectures_of(settings)
+    if not names:
+        # MambaModel saves itself without the prefix that it has inside MambaForCausalLM.
+        return HEAD in tensors or any(name.startswith(PREFIX) for name in tensors)
+    return _CAUSAL in names or (HEAD in tensors and _HEADLESS not in names)
+
+
+def _stated(settings: Fields) -> list[SizeInSettings]:
+    """The sizes in config.json; of what it leaves out, only the number of layers cannot be read off the tensors."""
+    if settings.whole("num_hidden_layers") is None:
+        raise CheckpointError(
+            f"{settings.where} has no num_hidden_layers; get the config.json that the weights came with."
+        )
+    d_model = settings.whole("hidden_size")
+    automatic = settings.values.get("time_step_rank") == "auto"
+    stated = [
+        SizeInSettings(size, field, value)
+        for size, field in _SIZES.items()
+        if not (size == "dt_rank" and automatic) and (value := settings.whole(field)) is not None
+    ]
+    if automatic and d_model is not None:
+        stated.append(SizeInSettings("dt_rank", "time_step_rank", math.ceil(d_model / 16)))
+    return stated
+
+
+LAYOUT = Layout(
+    name="Hugging Face",
+    supports=f"Hugging Face folders with model_type 'mamba' ({_CAUSAL}, {_HEADLESS})",
+    recognises=recognises,
+    read=read,
+)

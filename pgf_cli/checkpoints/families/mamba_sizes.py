@@ -1,0 +1,40 @@
+"""The sizes of a Mamba, read off its embedding, its first layer and its number of layers."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import MissingTensorError
+from pgf_cli.checkpoints.sizes import Axis, extents
+
+EMBEDDING = "embedding.weight"
+
+AXES = {
+    "d_model": Axis(EMBEDDING, 2, 1),
+    "d_inner": Axis("layers.0.mixer.A_log", 2, 0),
+    "d_state": Axis("layers.0.mixer.A_log", 2, 1),
+    "d_conv": Axis("layers.0.mixer.conv1d.weight", 3, 2),
+    "dt_rank": Axis("layers.0.mixer.dt_proj.weight", 2, 1),
+    "vocab_size": Axis(EMBEDDING, 2, 0),
+}
+
+_LAYER = re.compile(r"layers\.(\d{1,9})\.")
+
+
+def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
+    """Read a model's sizes, by the names of the fields of ``MambaConfig``.
+
+    Raises:
+        MissingTensorError: one of these tensors, or a whole layer among others, is missing.
+        TensorError: one of them has another number of dimensions, or none at all along one.
+    """
+    return {**extents(tensors, AXES, where), "n_layer": count_layers(tensors, where)}
+
+
+def count_layers(tensors: Mapping[str, Tensor], where: object) -> int:
+    """Count the layers, by the names ``layers.0.``, ``layers.1.``, ..."""
+    found = {int(match[1]) for name in tensors if (match := _LAYER.match(name))}
+    if gap := set(range(len(found))) - found:
+        raise MissingTensorError(f"layers.{min(gap)}.norm.weight", where)
+    return len(found)

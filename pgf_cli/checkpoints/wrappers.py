@@ -1,0 +1,66 @@
+"""What training programs put around a model: prefixes, which are taken off, and adapters, which are refused."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError, printable
+
+_AROUND_ALL = ("module.", "_orig_mod.", "_forward_module.", "model.", "net.")
+"""DataParallel and its kin, torch.compile, DeepSpeed, Lightning modules: each a prefix that all names share."""
+
+_ANYWHERE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch also puts around single layers; no model calls anything so."""
+
+_ADAPTER = re.compile(
+    r"(?:^|\.)(?:lora_\w+|ia3_\w+|hada_\w+|lokr_\w+|oft_\w+|boft_\w+|vera_\w+|base_layer|modules_to_save"
+    r"|prompt_encoder|prompt_embeddings)(?:\.|$)"
+)
+"""Names that the PEFT library gives to the parts of its adapters."""
+
+_ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+_MERGE = (
+    "merge them into the weights first (PEFT: model.merge_and_unload().save_pretrained(FOLDER)) and give that folder"
+)
+
+
+def unwrapped(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
+    """Take off wrappers' prefixes.
+
+    Raises:
+        UnsupportedArchitectureError: there are an adapter's tensors, without whose product the model is another.
+        TensorError: two tensors would have one name.
+    """
+    if adapter := next(filter(_ADAPTER.search, tensors), None):
+        raise UnsupportedArchitectureError(
+            f"{where} holds an adapter's tensors, such as {printable(adapter)}: {_MERGE}."
+        )
+    names = {name: _ANYWHERE.sub("", name) for name in tensors}
+    while prefix := _shared_prefix(names.values()):
+        names = {name: short.removeprefix(prefix) for name, short in names.items()}
+    renamed: dict[str, Tensor] = {}
+    for name, short in names.items():
+        if short in renamed:
+            raise TensorError(f"{where} holds {short} twice, once as {name}; save it again with one.")
+        renamed[short] = tensors[name]
+    return renamed
+
+
+def refuse_adapter_files(folder: Path) -> None:
+    """Refuse a folder in which an adapter lies beside the weights, or alone.
+
+    Raises:
+        UnsupportedArchitectureError: it does: programs that know adapters would apply it.
+    """
+    if found := next((name for name in _ADAPTER_FILES if (folder / name).exists()), None):
+        raise UnsupportedArchitectureError(
+            f"{folder} has {found}: its adapters change the model; {_MERGE}, or take the adapter's files away to run "
+            "the model without it."
+        )
+
+
+def _shared_prefix(names: Iterable[str]) -> str | None:
+    listed = list(names)
+    return next((prefix for prefix in _AROUND_ALL if listed and all(name.startswith(prefix) for name in listed)), None)

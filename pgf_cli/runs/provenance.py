@@ -1,0 +1,143 @@
+"""The manifest of a run: everything that it was, did and found."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pgf_cli import __version__
+from pgf_cli.core.certificate import Certificate
+from pgf_cli.inputs import InputFile
+from pgf_cli.runs.plan import RunPlan
+from pgf_cli.runs.store import Key
+from pgf_cli.runs.totals import RunTotals
+from pgf_cli.runs.tracks import direction_text, track_entry
+from pgf_cli.settings import RunSettings
+from pgf_cli.tracks.manifest import (
+    SCHEMA,
+    CertificateEntry,
+    CheckEntry,
+    FileEntry,
+    Manifest,
+    ModelEntry,
+    RecordEntry,
+    Setting,
+)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a run came to be: the command, and where each setting's value came from."""
+
+    command: Sequence[str]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Course:
+    """When a run was carried out, and with how many threads."""
+
+    started: datetime
+    seconds: float
+    threads: int
+
+
+def run_manifest(
+    plan: RunPlan,
+    key: Key,
+    provenance: Provenance,
+    course: Course,
+    certificate: Certificate,
+    records: list[RecordEntry],
+    totals: RunTotals,
+    written: Mapping[Path, Path],
+) -> Manifest:
+    """Return the manifest of a run whose files are written but not yet in place.
+
+    Args:
+        plan: the run.
+        key: what its values depend on.
+        provenance: how it came to be.
+        course: when it was carried out.
+        certificate: of its numbers.
+        records: what became of each record.
+        totals: of the whole run.
+        written: where each output's content is, by its final path.
+    """
+    settings = plan.settings
+    return Manifest(
+        schema=SCHEMA,
+        version=__version__,
+        command=list(provenance.command),
+        started=course.started.isoformat(timespec="seconds"),
+        seconds=course.seconds,
+        mode=settings.mode,
+        direction=direction_text(settings, plan.sites),
+        strand=settings.strand,
+        objective=plan.objective_text,
+        gap=totals.gap,
+        device=str(plan.model.device),
+        threads=course.threads,
+        key=dict(key),
+        settings={
+            name: Setting(plain, provenance.sources.get(name, "default"))
+            for name, plain in plain_settings(settings).items()
+        },
+        model=_model_entry(plan),
+        tracks=[track_entry(each, settings, plan.sites, plan.model.output, plan.objective_text) for each in plan.tracks],
+        records=records,
+        dropped=sum(not row.kept for row in plan.selection.requested),
+        certificate=_certificate_entry(plan, certificate),
+        inputs=[FileEntry(str(file.path), file.bytes, file.sha256) for file in plan.inputs],
+        outputs=[_output_entry(final, staged) for final, staged in written.items()],
+    )
+
+
+def plain_settings(settings: RunSettings) -> dict[str, Any]:
+    """Return settings as a manifest holds them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    return {name: plain(value) for name, value in asdict(settings).items()}
+
+
+def _model_entry(plan: RunPlan) -> ModelEntry:
+    checkpoint = plan.checkpoint
+    return ModelEntry(
+        path=str(checkpoint.path),
+        layout=checkpoint.layout,
+        architecture=checkpoint.architecture,
+        sizes=asdict(checkpoint.config),
+        parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
+        alphabet=checkpoint.alphabet,
+        alphabet_source=checkpoint.alphabet_source,
+        output_layer=plan.model.output,
+        note=checkpoint.note,
+        ignored=list(checkpoint.ignored),
+    )
+
+
+def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
+    first = plan.selection.spans[0]
+    return CertificateEntry(
+        probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
+        probe_bases=certificate.probe_bases,
+        deep_probe=None,
+        precision=None,
+        checks=[
+            CheckEntry(check.name, check.detail, check.error, check.threshold, check.passed)
+            for check in certificate.checks
+        ],
+        passed=certificate.passed,
+    )
+
+
+def _output_entry(final: Path, staged: Path) -> FileEntry:
+    with staged.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(final.name, file.tell(), digest)
