@@ -210,8 +210,8 @@ def _sync(folder: Path) -> None:
 def _obsolete(manifest: Path, written: set[str]) -> list[str]:
     """Names of what an earlier run put here and this one does not write: it would be taken for this one's.
 
-    Only what is named after the prefix and still the bytes that the earlier run wrote: a manifest is a file that anybody
-    can have written, and what was changed since is somebody's work.
+    Only what is named after the prefix and still the bytes that the earlier run wrote: anybody can have written a
+    manifest, and what was changed since is somebody's work.
     """
     try:
         earlier = open_manifest(manifest)
