@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
@@ -109,10 +110,7 @@ def parts_folder(prefix: Path) -> Path:
 def _locked(path: Path, prefix: Path) -> int | None:
     """Return the lock's open file; None where its last holder removed it meanwhile."""
     try:
-        path.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise OutputFolderError(path.parent, f"has another file called {path.name}; move it away") from None
-    try:
+        _make(path)
         _check_ours(path)
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except FileNotFoundError:
@@ -128,6 +126,15 @@ def _locked(path: Path, prefix: Path) -> int | None:
         return lock
     os.close(lock)
     return None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        # Also where it was a folder, and was removed before anybody looked.
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise OutputFolderError(path.parent, f"has another file called {path.name}; move it away") from None
 
 
 def _check_ours(path: Path) -> None:

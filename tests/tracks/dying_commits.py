@@ -138,7 +138,9 @@ def after_next(folder: Path, *, links: bool) -> str:
     if left:
         return f"left over: {left}"
     if standing(folder) == "nothing":
-        return f"files without a manifest: {sorted(folder.glob('x.*'))}" if len(list(folder.iterdir())) > 3 else "nothing"
+        return (
+            f"files without a manifest: {sorted(folder.glob('x.*'))}" if len(list(folder.iterdir())) > 3 else "nothing"
+        )
     return standing(folder)
 
 

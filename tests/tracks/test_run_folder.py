@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,9 @@ def test_of_many_that_hold_and_let_go_no_two_are_ever_inside_together(tmp_path):
     # What each reads, adds one to and writes would miss turns if two were inside.
     count = tmp_path / "count"
     count.write_text("0")
-    counters = [program(COUNTER, tmp_path / "x", count) for _ in range(3)]
-    assert [counter.wait(timeout=300) for counter in counters] == [0, 0, 0]
-    for counter in counters:
-        counter.stdout.close()
+    with ExitStack() as counters:
+        running = [counters.enter_context(program(COUNTER, tmp_path / "x", count)) for _ in range(3)]
+        assert [counter.wait(timeout=300) for counter in running] == [0, 0, 0]
     assert count.read_text() == "300"
     assert not parts_folder(tmp_path / "x").exists()
 
