@@ -122,7 +122,7 @@ def _carry_out(
     manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
     with translate_os_errors(final):
         staged[final].write_text(manifest_text(manifest), encoding="utf-8")
-    outputs.commit(final, spent=store.spent)
+    outputs.commit(final)
 
 
 def _score(
@@ -146,7 +146,7 @@ def _score(
                     trace.write(result.sources)
     finally:
         progress.end()
-    for warning in [*tracks.warnings(), *bed.warnings()]:
+    for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
     return entries, totals
 
