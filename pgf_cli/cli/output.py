@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 200
+CUT_SHORT = "what was being printed is cut short; every file that is in place is complete"
+"""What is said of an interruption while a command prints."""
 
 
 def show(print_page: Callable[["Console"], None]) -> None:
@@ -22,13 +24,26 @@ def show(print_page: Callable[["Console"], None]) -> None:
     A terminal (or FORCE_COLOR) gets it in colour and in its own width. What is piped is plain text whose lines stay
     whole, whatever the width of the terminal, and have no padding at their ends.
     """
-    with advising("what was being printed is cut short; every file that is in place is complete"):
+    with advising(CUT_SHORT):
         _print(print_page)
 
 
 def show_line(line: str) -> None:
     """Print a line on stdout."""
-    print(printable(line), flush=True)
+    with advising(CUT_SHORT):
+        print(printable(line), flush=True)
+
+
+def show_json(text: str) -> None:
+    """Print JSON on stdout, as it is but for the characters that a terminal obeys: JSON has escapes of its own."""
+    shown = "".join(c if c == "\n" or c.isprintable() else _json_escaped(c) for c in text)
+    with advising(CUT_SHORT):
+        print(shown.rstrip("\n"), flush=True)
+
+
+def _json_escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _print(print_page: Callable[["Console"], None]) -> None:
