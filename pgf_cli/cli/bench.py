@@ -11,8 +11,8 @@ import typer
 
 from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
 from pgf_cli.bench.framework.sizes import LENGTH, SPEED, Sizes
-from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption, show
+from pgf_cli.cli.exits import advising
+from pgf_cli.cli.output import VerboseOption, show, show_json, show_line
 from pgf_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def overview(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         width = max(len(each.name) for each in LISTINGS)
         for each in LISTINGS:
-            typer.echo(f"{each.name:{width}}  {each.title}")
+            show_line(f"{each.name:{width}}  {each.title}")
 
 
 @bench.command()
@@ -207,11 +207,8 @@ def every(
 ) -> None:
     """All experiments, one after the other; --json prints an array."""
     options = Options(quick, extended, output, seed, threads, seconds, force, as_json, quiet)
-    try:
+    with advising("the results of the experiments that were finished are kept"):
         _measure(LISTINGS, options)
-    except KeyboardInterrupt:
-        typer.echo("error: interrupted; the results of the experiments that were finished are kept", err=True)
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
 def _measure(
@@ -239,7 +236,7 @@ def _measure(
         if not options.as_json:
             _print(document)
     if options.as_json:
-        typer.echo(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
+        show_json(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
 
 
 def _print(document: "Document") -> None:

@@ -88,19 +88,26 @@ def ending(error: BaseException, *, verbose: bool) -> int:
 
 
 @contextmanager
-def advising(advice: str) -> Iterator[None]:
-    """Say how to go on after an interruption of what is done in the block, unless that is known better already.
+def advising(advice: str, *, overruling: bool = False) -> Iterator[None]:
+    """Say how to go on after an interruption of what is done in the block.
 
     Args:
         advice: a clause: what is left, and which command goes on.
+        overruling: whether this is said instead of what was said within the block, of errors too: for a command that
+            carries out another, whose options it does not have. Otherwise what was said first is known better.
     """
     try:
         yield
     except Interrupted as error:
+        error.advice = None if overruling else error.advice
         advise(error, advice)
         raise
     except KeyboardInterrupt as error:
         raise Interrupted(signal.SIGINT, advice) from error
+    except PgfError as error:
+        if overruling and error.advice:
+            error.advice = advice
+        raise
 
 
 def outcome(error: BaseException) -> tuple[int, str] | None:

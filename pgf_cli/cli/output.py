@@ -28,7 +28,7 @@ def show(print_page: Callable[["Console"], None]) -> None:
         _print(print_page)
 
 
-def show_line(line: str) -> None:
+def show_line(line: str = "") -> None:
     """Print a line on stdout."""
     with advising(CUT_SHORT):
         print(printable(line), flush=True)

@@ -10,6 +10,8 @@ import typer
 
 from pgf_cli.cli.config import load_config, setting_sources
 from pgf_cli.cli.exits import VERBOSE
+from pgf_cli.cli.output import show, show_json, show_line
+from pgf_cli.cli.streams import say
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.settings import AdjointTrack, Format, Mode, Null, RunSettings, Strand
 
@@ -401,7 +403,7 @@ def run(
         return
     manifest = execute(settings, setting_sources(ctx), quiet=quiet)
     if as_json:
-        typer.echo(manifest.read_text(), nl=False)
+        show_json(manifest.read_text(encoding="utf-8"))
     elif not quiet:
         show_report(manifest)
 
@@ -427,7 +429,6 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
 
 def show_report(manifest: Path) -> None:
     """Print the report of a finished run on stdout."""
-    from pgf_cli.cli.output import show
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
@@ -437,10 +438,9 @@ def _warn_of_dropped(plan: "RunPlan") -> None:
     dropped = [row for row in plan.selection.requested if not row.kept]
     if dropped:
         first = dropped[0]
-        typer.echo(
+        say(
             f"warning: {len(dropped):,} of {len(plan.selection.requested):,} regions are dropped, "
-            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all",
-            err=True,
+            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all"
         )
 
 
@@ -450,7 +450,7 @@ def _warn_of_failed_checks(manifest: Path) -> None:
     failed = [check for check in read_manifest(manifest).certificate.checks if not check.passed]
     if failed:
         names = "; ".join(f"{check.name} ({check.error:.1e}, threshold {check.threshold:.0e})" for check in failed)
-        typer.echo(f"warning: the certificate of exactness failed: {names}; try --dtype float64", err=True)
+        say(f"warning: the certificate of exactness failed: {names}; try --dtype float64")
 
 
 def _describe(settings: RunSettings) -> None:
@@ -461,9 +461,9 @@ def _describe(settings: RunSettings) -> None:
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
-    typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
+    show_line(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
     for span in plan.selection.spans:
-        typer.echo(f"  {span}")
-    typer.echo(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
+        show_line(f"  {span}")
+    show_line(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
     for path in plan.outputs.values():
-        typer.echo(f"  {path}")
+        show_line(f"  {path}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pgf_cli.cli.exits import ExitStatus
+from pgf_cli.cli.exits import advising
 from pgf_cli.cli.output import VerboseOption
 from pgf_cli.errors import UsageError
 
@@ -66,11 +66,6 @@ def train(
     from pgf_cli.training import train as fit
 
     settings, files = read_settings(config), TrainingFiles.beside(output)
-    try:
-        with Genome.open(fasta) as genome:
-            fit(settings, genome, files, progress_for(quiet=quiet), resume=resume, force=force, threads=threads)
-    except KeyboardInterrupt:
-        typer.echo(
-            "error: interrupted; give the same command with --resume to go on from the last checkpoint", err=True
-        )
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    go_on = "give the same command with --resume to go on from the last checkpoint"
+    with advising(go_on), Genome.open(fasta) as genome:
+        fit(settings, genome, files, progress_for(quiet=quiet), resume=resume, force=force, threads=threads)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption, show
+from pgf_cli.cli.output import VerboseOption, show, show_json
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import PgfError
 
@@ -84,7 +84,7 @@ def verify(
     probe, origin = random_probe(bases, seed) if fasta is None else probe_of(fasta, bases)
     certificate = certify(model, probe, seed=seed)
     if as_json:
-        typer.echo(_as_json(certificate, checkpoint, origin, dtype, model.output))
+        show_json(_as_json(certificate, checkpoint, origin, dtype, model.output))
     else:
         from pgf_cli.reports import print_certificate
 
