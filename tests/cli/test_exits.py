@@ -16,6 +16,12 @@ class OutOfMemoryError(RuntimeError):
     """Named as torch's is."""
 
 
+def _advised(line, advice):
+    error = PgfError(line)
+    advise(error, advice)
+    return error
+
+
 def of_system(number, *names):
     return OSError(number, "what the system says", *names)
 
@@ -89,8 +95,7 @@ def test_what_is_said_first_of_an_interruption_stays_unless_it_is_overruled():
         raise KeyboardInterrupt
     assert raised.value.advice == "outer"
     with pytest.raises(PgfError) as failed, advising("outer", overruling=True):
-        advise(error := PgfError("it failed"), "inner")
-        raise error
+        raise _advised("it failed", "inner")
     assert failed.value.advice == "outer"
     with pytest.raises(PgfError) as failed, advising("only of interruptions"):
         raise PgfError("it failed")

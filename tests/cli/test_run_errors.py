@@ -207,9 +207,7 @@ def test_bigwig_without_its_library_names_what_to_install(refused, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_leaves_no_file_and_exits_as_a_shell_reports_the_signal(
-    genome, checkpoint, tmp_path, number
-):
+def test_an_interrupted_run_leaves_no_file_and_exits_with_128_and_the_signal(genome, checkpoint, tmp_path, number):
     long = tmp_path / "long.fa"
     long.write_text(f">long\n{'ACGTTGCATT' * 400_000}\n")
     folder = tmp_path / "interrupted"

@@ -114,12 +114,3 @@ def test_a_run_whose_streams_are_gone_writes_its_files(genome, checkpoint, tmp_p
     assert process.returncode == 0
     assert (tmp_path / "out.run.json").exists()
     assert (tmp_path / "out.response.bedgraph").stat().st_size
-
-
-def test_a_run_whose_report_cannot_be_written_fails_and_has_its_files(genome, checkpoint, tmp_path):
-    options = ["-m", checkpoint, "--mode", "tangent", "-o", tmp_path / "out", "--threads", "1"]
-    with open("/dev/full", "wb") as full:  # noqa: PTH123
-        result = subprocess.run([*RUN, genome, *options], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("error: standard output cannot be written")
-    assert (tmp_path / "out.run.json").exists()
