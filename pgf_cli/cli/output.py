@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,19 +60,30 @@ def _print(print_page: Callable[["Console"], None]) -> None:
 def _console_class() -> "type[Console]":
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
+    from rich.text import Text
 
     class GuardedConsole(Console):
-        """Lets no character through that steers the terminal, should a page have forgotten to ask ``printable``."""
+        """Lets no character through that steers the terminal, should a page have forgotten to ask ``printable``.
+
+        Strings are escaped before they are measured and laid out, so that nothing of them is cropped; whatever a
+        page has made into a ``Text`` itself, as it is written.
+        """
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(_escaped(text), **options)
 
         def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
             for segment in super().render(renderable, options):
                 if segment.control or segment.text.isprintable():
                     yield segment
                 else:
-                    shown = "\n".join(map(printable, segment.text.split("\n")))
-                    yield Segment(shown, segment.style)
+                    yield Segment(_escaped(segment.text), segment.style)
 
     return GuardedConsole
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
 
 
 def _be_verbose(ctx: typer.Context, wanted: bool) -> bool:
