@@ -30,6 +30,11 @@ def assert_clean(text: str) -> str:
     return plain
 
 
+def flat(page: str) -> str:
+    """Without blanks: at 80 columns a line may be broken anywhere."""
+    return re.sub(r"\s+", "", page)
+
+
 @pytest.fixture
 def evil_folder(tmp_path: Path) -> Path:
     folder = tmp_path / f"folder{EVIL}"
@@ -79,10 +84,9 @@ def test_run_and_report_show_them_escaped(printed, evil_genome, evil_checkpoint)
     command = ("run", evil_genome, "-m", evil_checkpoint, "--hits", "2", "-o", evil_genome.with_name("out"))
     assert f"chr1{SHOWN}" in printed(*command, "--dry-run")
     page = printed(*command)
-    flat = re.sub(r"\s+", "", page)  # lines may be broken anywhere at 80 columns
     for text in (f"chr1{SHOWN}", f"folder{SHOWN}", f"note{SHOWN}"):
-        assert text in flat
-    assert f"folder{SHOWN}" in re.sub(r"\s+", "", printed("report", evil_genome.with_name("out")))
+        assert text in flat(page)
+    assert f"folder{SHOWN}" in flat(printed("report", evil_genome.with_name("out")))
     assert f"folder{SHOWN}" in printed(*command)  # refused: it exists
     document = printed(*command, "--force", "--json", "-q")
     assert f"chr1{EVIL}" in [record["name"] for record in json.loads(document)["records"]]
@@ -108,15 +112,13 @@ def test_refusals_of_run_show_them_escaped(printed, evil_genome, evil_checkpoint
     said = printed("run", evil_genome, "-m", evil_checkpoint, *arguments)
     assert said.startswith("error: ")
     assert said.count("\n") == 1
-    assert r"\x1b]52" in said
 
 
 def test_inspect_and_verify_show_them_escaped(printed, evil_genome, evil_checkpoint):
-    assert f"note{SHOWN}" in re.sub(r"\s+", "", printed("inspect", evil_checkpoint))
+    assert f"note{SHOWN}" in flat(printed("inspect", evil_checkpoint))
     assert json.loads(printed("inspect", evil_checkpoint, "--json"))["note"] == f"note{EVIL}"
-    page = printed("verify", evil_checkpoint, evil_genome, "--bases", "80")
-    assert f"folder{SHOWN}" in re.sub(r"\s+", "", page)
-    assert EVIL in json.loads(printed("verify", evil_checkpoint, "--bases", "80", "--json"))["checkpoint"]
+    assert f"folder{SHOWN}" in flat(printed("verify", evil_checkpoint, evil_genome, "--bases", "16"))
+    assert EVIL in json.loads(printed("verify", evil_checkpoint, "--bases", "16", "--json"))["checkpoint"]
 
 
 @pytest.mark.parametrize(
@@ -139,19 +141,19 @@ def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def test_a_manifest_that_was_tampered_with_shows_them_escaped(printed, run):
-    """Each of its strings in turn."""
+    """A string of each kind in turn."""
     run("--hits", "1", "--chrom", "chr2", "-q")
     manifest = Path("genome.run.json")
     text = manifest.read_text()
     reached = set()
-    for place in leaves(json.loads(text)):
+    for place in {(place[0], place[-1]): place for place in leaves(json.loads(text))}.values():
         document = json.loads(text)
         inner = document
         for at in place[:-1]:
             inner = inner[at]
         inner[place[-1]] += EVIL
         manifest.write_text(json.dumps(document))
-        if SHOWN in re.sub(r"\s+", "", printed("report", "genome")):
+        if SHOWN in flat(printed("report", "genome")):
             reached.add(place[0])
     assert {"model", "tracks", "records", "certificate", "settings"} <= reached
 
@@ -170,6 +172,9 @@ def test_progress_shows_them_escaped(capsys, monkeypatch, progress):
     assert f"warning: {SHOWN}\n" in said
 
 
+PRINTERS = re.compile(r"print|rich\.print|(typer|click)\.(echo|secho)|(rich\.\w+\.)?Console|sys\.\w+\.write\w*")
+
+
 def test_nobody_prints_but_through_the_guarded_ways():
     """``say``, ``show_line``, ``show_json``, ``show`` and the progress; a console is only ever handed on."""
     root = Path(pgf_cli.__file__).parent
@@ -178,8 +183,6 @@ def test_nobody_prints_but_through_the_guarded_ways():
     for path in sorted(set(root.rglob("*.py")) - guarded):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if re.fullmatch(
-                r"print|(typer|click)\.(echo|secho)|(rich\.\w+\.)?Console|sys\.\w+\.write\w*|rich\.print", name
-            ):
+            if PRINTERS.fullmatch(name):
                 found.append(f"{path.relative_to(root)}:{node.lineno}: {name}")
     assert not found

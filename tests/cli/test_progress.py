@@ -1,6 +1,7 @@
 """The bar on a terminal of any width and the lines elsewhere say honestly how far the work is."""
 
 import io
+import itertools
 import re
 
 import pytest
@@ -68,7 +69,7 @@ def test_lines_become_rarer_in_a_long_run_and_never_stop(clock, capsys):
         if capsys.readouterr().err:
             told.append(clock.now - 1000)
     assert told[:3] == [10, 20, 30]
-    assert max(later - earlier for earlier, later in zip(told, told[1:], strict=False)) == 600
+    assert max(later - earlier for earlier, later in itertools.pairwise(told)) == 600
     assert len(told) < 200
 
 
