@@ -206,7 +206,7 @@ def test_bigwig_without_its_library_names_what_to_install(refused, monkeypatch):
     assert "pgf-sensitivity[bigwig]" in refused("-f", "bigwig")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_no_file_and_exits_with_128_and_the_signal(genome, checkpoint, tmp_path, number):
     long = tmp_path / "long.fa"
     long.write_text(f">long\n{'ACGTTGCATT' * 400_000}\n")
