@@ -399,7 +399,7 @@ class RunSettings:
     @property
     def folder_to_make(self) -> Path | None:
         """The folder that a run makes where it is missing: ``output`` names it by the slash at its end."""
-        return self.prefix.parent if self.output is not None and self.output.endswith("/") else None
+        return self.prefix.parent if self.output is not None and os.fspath(self.output).endswith("/") else None
 
     @property
     def prefix(self) -> Path:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_json
 from pgf_cli.core.choices import Dtype
 from pgf_cli.options import Option
 
@@ -31,7 +29,8 @@ def inspect(
     """Say what a checkpoint is and what running it takes; exit 1 and say why if it cannot be run.
 
     Family, sizes, number format, alphabet and where it came from, outputs, tensors that are ignored, the state that
-    passes from tile to tile, and about how much memory each mode takes. Only tensors and plain settings are read: no code of the checkpoint runs.
+    passes from tile to tile, and about how much memory each mode takes. Only tensors and plain settings are read: no
+    code of the checkpoint runs.
     """
     import json
     from dataclasses import asdict
@@ -40,7 +39,7 @@ def inspect(
 
     inspection = inspect_checkpoint(checkpoint, alphabet, tile, dtype)
     if as_json:
-        typer.echo(json.dumps(asdict(inspection), indent=2))
+        show_json(json.dumps(asdict(inspection), indent=2))
         return
     from pgf_cli.reports import print_inspection
 

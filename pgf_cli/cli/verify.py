@@ -9,7 +9,7 @@ import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_json
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import PgfError
 from pgf_cli.options import Option
@@ -67,7 +67,7 @@ def verify(
     probe, origin = random_probe(bases, seed) if fasta is None else probe_of(fasta, bases)
     certificate = certify(built, probe, seed=seed)
     if as_json:
-        typer.echo(_as_json(certificate, model, origin, dtype, built.output))
+        show_json(_as_json(certificate, model, origin, dtype, built.output))
     else:
         from pgf_cli.reports import print_certificate
 

@@ -41,8 +41,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise UsageError(f"--config {path} is nested too deeply; an option is a value or a list of values") from error
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"--config {path} is not TOML: line {line} is not UTF-8; save the file as UTF-8") from error
+        before = content[: error.start].count(b"\n") + 1
+        raise UsageError(f"--config {path} is not TOML: line {before} is not UTF-8; save the file as UTF-8") from error
     except ValueError as error:
         # Also of numbers with more digits than Python reads.
         raise UsageError(f"--config {path} is not TOML: {' '.join(str(error).split())}") from error
