@@ -9,6 +9,7 @@ from typing import Any
 
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate
+from pgf_cli.runs.certificates import certificate_entry
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import Key
 from pgf_cli.runs.totals import RunTotals
@@ -16,8 +17,6 @@ from pgf_cli.runs.tracks import direction_text, track_entry
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks.manifest import (
     SCHEMA,
-    CertificateEntry,
-    CheckEntry,
     FileEntry,
     Manifest,
     ModelEntry,
@@ -90,7 +89,7 @@ def run_manifest(
         ],
         records=records,
         dropped=sum(not row.kept for row in plan.selection.requested),
-        certificate=_certificate_entry(plan, certificate),
+        certificate=certificate_entry(plan, certificate),
         inputs=[FileEntry(str(file.path), file.bytes, file.sha256) for file in plan.inputs],
         outputs=[_output_entry(final, staged) for final, staged in written.items()],
     )
@@ -120,21 +119,6 @@ def _model_entry(plan: RunPlan) -> ModelEntry:
         output_layer=plan.model.output,
         note=checkpoint.note,
         ignored=list(checkpoint.ignored),
-    )
-
-
-def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
-    first = plan.selection.spans[0]
-    return CertificateEntry(
-        probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
-        probe_bases=certificate.probe_bases,
-        deep_probe=None,
-        precision=None,
-        checks=[
-            CheckEntry(check.name, check.detail, check.error, check.threshold, check.passed)
-            for check in certificate.checks
-        ],
-        passed=certificate.passed,
     )
 
 

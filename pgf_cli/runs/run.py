@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import certify
 from pgf_cli.core.threads import sweeping_on
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.certificates import run_certificate, with_totals
 from pgf_cli.runs.compute import Computer, GroupParts
 from pgf_cli.runs.context import record_context
 from pgf_cli.runs.inputs import check_inputs
@@ -110,7 +110,7 @@ def _carry_out(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    certificate = certify(plan.model, plan.probe)
+    certificate = run_certificate(plan)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
@@ -119,7 +119,9 @@ def _carry_out(
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
-    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
+    manifest = run_manifest(
+        plan, key, provenance, course, with_totals(plan, certificate, totals), records, totals, written
+    )
     with translate_os_errors(final):
         staged[final].write_text(manifest_text(manifest), encoding="utf-8")
     outputs.commit(final)
