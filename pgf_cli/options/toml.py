@@ -35,7 +35,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"--config {path} has more than {MOST_BYTES:,} bytes: it is not a file of options")
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.count(b".") > MOST_DOTS:
-            raise UsageError(f"--config {path}: line {number} has more than {MOST_DOTS} dots; write a list on many lines")
+            raise UsageError(f"--config {path}: line {number} has more than {MOST_DOTS} dots; write lists on many lines")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:

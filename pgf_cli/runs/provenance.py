@@ -9,6 +9,7 @@ from typing import Any
 
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate
+from pgf_cli.printable import as_utf8
 from pgf_cli.runs.certificates import certificate_entry
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import Key
@@ -68,7 +69,7 @@ def run_manifest(
     return Manifest(
         schema=SCHEMA,
         version=__version__,
-        command=list(provenance.command),
+        command=[as_utf8(word) for word in provenance.command],
         started=course.started.isoformat(timespec="seconds"),
         seconds=course.seconds,
         mode=settings.mode,
@@ -90,7 +91,7 @@ def run_manifest(
         records=records,
         dropped=sum(not row.kept for row in plan.selection.requested),
         certificate=certificate_entry(plan, certificate),
-        inputs=[FileEntry(str(file.path), file.bytes, file.sha256) for file in plan.inputs],
+        inputs=[FileEntry(as_utf8(str(file.path)), file.bytes, file.sha256) for file in plan.inputs],
         outputs=[_output_entry(final, staged) for final, staged in written.items()],
     )
 
@@ -99,9 +100,9 @@ def plain_settings(settings: RunSettings) -> dict[str, Any]:
     """Return settings as a manifest holds them."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return str(value)
-        return list(value) if isinstance(value, tuple) else value
+        if isinstance(value, Path | str):
+            return as_utf8(str(value))
+        return [plain(each) for each in value] if isinstance(value, tuple) else value
 
     return {name: plain(value) for name, value in asdict(settings).items()}
 
@@ -109,7 +110,7 @@ def plain_settings(settings: RunSettings) -> dict[str, Any]:
 def _model_entry(plan: RunPlan) -> ModelEntry:
     checkpoint = plan.checkpoint
     return ModelEntry(
-        path=str(checkpoint.path),
+        path=as_utf8(str(checkpoint.path)),
         layout=checkpoint.layout,
         architecture=checkpoint.architecture,
         sizes=asdict(checkpoint.config),
@@ -125,4 +126,4 @@ def _model_entry(plan: RunPlan) -> ModelEntry:
 def _output_entry(final: Path, staged: Path) -> FileEntry:
     with staged.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileEntry(final.name, file.tell(), digest)
+        return FileEntry(as_utf8(final.name), file.tell(), digest)

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from pgf_cli.core.threads import sweeping_on
+from pgf_cli.errors import advise
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
@@ -66,10 +67,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
             with sweeping_on(settings.threads) as threads:
                 _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
-            if store.kept and getattr(error, "advice", "") is None:
-                error.advice = (  # type: ignore[attr-defined]
-                    f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
-                )
+            if store.kept:
+                advise(error, f"what is done is kept in {folder.path}; give the same command with --resume to go on")
             raise
         finally:
             outputs.discard()
@@ -119,9 +118,8 @@ def _carry_out(
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
-    manifest = run_manifest(
-        plan, key, provenance, course, with_totals(plan, certificate, totals), records, totals, written
-    )
+    certificate = with_totals(plan, certificate, totals)
+    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
     with translate_os_errors(final):
         staged[final].write_text(manifest_text(manifest), encoding="utf-8")
     outputs.commit(final)
