@@ -12,8 +12,7 @@ from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.interrupts import Interrupted
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
-
-Format = Literal["bedgraph", "csv", "bigwig", "npz"]
+from pgf_cli.tracks.registry import format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
@@ -76,8 +75,9 @@ class RunSettings:
         ),
     ] = None
     formats: Annotated[
-        tuple[Format, ...],
+        tuple[str, ...],
         Option(
+            choices=format_names(),
             flag="--format",
             short="-f",
             panel=FIRST,
@@ -450,14 +450,10 @@ def _contradiction(settings: RunSettings) -> str:
     """Return what is wrong with the settings together, in terms of flags; '' if nothing is."""
     mode, whole = settings.mode, settings.direction == "contrast" and not settings.pulsed
     problems = {
-        "--bgzip compresses bedGraph and CSV; add --format bedgraph or csv, or leave it out": settings.bgzip
-        and not {"bedgraph", "csv"} & set(settings.formats),
         "--objective and --target are the adjoint's; add --mode adjoint or --mode both": mode == "tangent"
         and (settings.objective or settings.targets),
         "--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both": mode == "adjoint"
         and not whole,
-        "--format npz holds the adjoint's hypothetical scores; use --mode adjoint or --mode both": mode == "tangent"
-        and "npz" in settings.formats,
         "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
         and (mode == "adjoint" or not settings.ghost_distance),
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,
