@@ -133,7 +133,9 @@ def test_leading_zeros_do_not_count_as_digits(write_bed):
 
 
 def test_labels_are_shown_whatever_their_bytes(write_bed):
-    rows = read_bed(write_bed(b"chr1\t0\t10\tR\xe9gion\nchr1\t0\t10\tR\xc3\xa9gion\nchr1\t0\t9\tx\x1b]52;\x07\n"), LENGTHS)
+    rows = read_bed(
+        write_bed(b"chr1\t0\t10\tR\xe9gion\nchr1\t0\t10\tR\xc3\xa9gion\nchr1\t0\t9\tx\x1b]52;\x07\n"), LENGTHS
+    )
     assert [row.name for row in rows] == ["R\xe9gion", "R\xe9gion", r"x\x1b]52;\x07"]
     assert all(row.kept for row in rows)
 
