@@ -11,9 +11,7 @@ from torch import nn
 
 from pgf_cli.checkpoints import CheckpointError, TensorError, UnsupportedArchitectureError, read_checkpoint
 
-LORA = {
-    f"base_model.model.backbone.layers.0.mixer.in_proj.lora_{half}.weight": torch.ones(2, 2) for half in ("A", "B")
-}
+LORA = {f"base_model.model.backbone.layers.0.mixer.in_proj.lora_{half}.weight": torch.ones(2, 2) for half in ("A", "B")}
 
 
 @pytest.fixture

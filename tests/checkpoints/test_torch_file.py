@@ -27,12 +27,24 @@ CONTENTS = {
     "parameters": nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).state_dict(),
     "a parameter": {"x": nn.Parameter(torch.ones(2))},
     "an optimiser": OPTIMISER.state_dict(),
-    "plain values": {"a": [1, -2, 2**40, 2**70, 1.5, True, None, "é"], "b": (1, (2, 3), ()), 5: {"c": OrderedDict(d=1)}},
+    "plain values": {
+        "a": [1, -2, 2**40, 2**70, 1.5, True, None, "é"],
+        "b": (1, (2, 3), ()),
+        5: {"c": OrderedDict(d=1)},
+    },
     "a list": [torch.ones(2), {"x": torch.zeros(1)}],
     "a size": {"shape": BASE.shape},
     **{
         str(dtype): {"x": torch.ones(3, dtype=dtype)}
-        for dtype in (torch.float64, torch.bfloat16, torch.float16, torch.int8, torch.uint8, torch.bool, torch.complex64)
+        for dtype in (
+            torch.float64,
+            torch.bfloat16,
+            torch.float16,
+            torch.int8,
+            torch.uint8,
+            torch.bool,
+            torch.complex64,
+        )
     },
 }
 
@@ -239,3 +251,8 @@ def test_a_tensor_cannot_be_changed_after_it_was_checked(tmp_path):
 def test_a_name_is_refused_even_if_nothing_calls_it(tmp_path, name):
     program = PROTO + b"}X\x01\x00\x00\x00xc" + name.encode() + b"\ns."
     assert name.replace("\n", ".") in refusal(write_archive(tmp_path / "model.pt", program), UnsafeCheckpointError)
+
+
+def test_a_name_without_end_is_not_printed(tmp_path):
+    program = PROTO + b"}X\x01\x00\x00\x00xcos\n" + b"a" * 100_000 + b"\ns."
+    assert "os.aaa" in refusal(write_archive(tmp_path / "model.pt", program), UnsafeCheckpointError)
