@@ -66,7 +66,7 @@ class RunSettings:
         ),
     ]
     output: Annotated[
-        str | None,
+        str | os.PathLike[str] | None,
         Option(
             short="-o",
             panel=FIRST,
@@ -372,6 +372,8 @@ class RunSettings:
     ] = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.output, os.PathLike):
+            object.__setattr__(self, "output", os.fspath(self.output))
         for name, definition in definitions_of(RunSettings).items():
             object.__setattr__(self, name, definition.check(getattr(self, name), name))
         problem = _contradiction(self) or _wrong_prefix(self)
@@ -405,9 +407,10 @@ class RunSettings:
         stem = fasta_stem(self.fasta)
         if self.output is None:
             return Path(stem)
-        path = Path(self.output)
+        output = os.fspath(self.output)
+        path = Path(output)
         # os.path's is False, and raises nothing, where a name is too long for the file system.
-        if self.output.endswith("/") or path.name in ("", "..") or os.path.isdir(path):  # noqa: PTH112
+        if output.endswith("/") or path.name in ("", "..") or os.path.isdir(path):  # noqa: PTH112
             return path / stem
         return path
 

@@ -78,11 +78,16 @@ def read_safetensors(path: Path, inputs: Inputs) -> Safetensors:
     return Safetensors(metadata, {name: tensors[name] for name in header})
 
 
+def bytes_of(tensor: Tensor) -> memoryview:
+    """Return the memory behind a contiguous tensor on the CPU."""
+    return memoryview(tensor.view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
+
+
 def fill(file: BinaryIO, tensor: Tensor) -> bool:
     """Read a tensor's bytes from where the file stands; False if it ends before."""
     if not tensor.numel():
         return True
-    left = memoryview(tensor.view(-1).view(torch.uint8).numpy())
+    left = bytes_of(tensor)
     while left:
         got = file.readinto(left)  # type: ignore[attr-defined]
         if not got:

@@ -30,8 +30,8 @@ def inspect(
 ) -> None:
     """Say what a checkpoint is and what running it takes; exit 1 and say why if it cannot be run.
 
-    Family, sizes, number format, alphabet and where it came from, outputs, the state that passes from tile to tile,
-    and about how much memory a tile takes. Only tensors and plain settings are read: no code of the checkpoint runs.
+    Family, sizes, number format, alphabet and where it came from, outputs, tensors that are ignored, the state that
+    passes from tile to tile, and about how much memory each mode takes. Only tensors and plain settings are read: no code of the checkpoint runs.
     """
     import json
     from dataclasses import asdict

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,9 +10,6 @@ from pgf_cli.cli.options import CommandOptions, setting_sources, with_options
 from pgf_cli.cli.output import show, show_line
 from pgf_cli.cli.streams import say
 from pgf_cli.settings import RunSettings
-
-if TYPE_CHECKING:
-    from pgf_cli.runs import RunPlan
 
 AFTERWORD = f"""
 **Files:** PREFIX.TRACK.bedgraph for each track (with --bgzip .bedgraph.gz and its index .tbi or .csi), PREFIX.csv with
@@ -54,22 +50,16 @@ def run(ctx: typer.Context, settings: RunSettings, command: CommandOptions) -> N
 
 
 def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> Path:
-    """Plan and carry out a run; return the path of its manifest."""
+    """Carry out a run; return the path of its manifest."""
+    from pgf_cli.api.running import run as carry_out
     from pgf_cli.cli.progress import progress_for
-    from pgf_cli.genome import Genome
-    from pgf_cli.runs import Provenance, plan_run
-    from pgf_cli.runs import run as carry_out
-    from pgf_cli.tracks.staging import make_folder
+    from pgf_cli.runs import Provenance
 
     progress = progress_for(quiet=quiet)
-    with Genome.open(settings.fasta) as genome:
-        plan = plan_run(settings, genome)
-        _warn_of_dropped(plan)
-        if settings.folder_to_make:
-            make_folder(settings.folder_to_make)
-        elif _is_folder(settings):
-            progress.message(_of_folder(settings))
-        return carry_out(plan, Provenance(["pgf-sensitivity", *sys.argv[1:]], sources), progress)
+    if _is_folder(settings):
+        progress.message(_of_folder(settings))
+    provenance = Provenance(["pgf-sensitivity", *sys.argv[1:]], sources)
+    return carry_out(settings, progress=progress, provenance=provenance).manifest_path
 
 
 def _is_folder(settings: RunSettings) -> bool:
@@ -86,16 +76,6 @@ def show_report(manifest: Path) -> None:
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
-
-
-def _warn_of_dropped(plan: "RunPlan") -> None:
-    dropped = [row for row in plan.selection.requested if not row.kept]
-    if dropped:
-        first = dropped[0]
-        say(
-            f"warning: {len(dropped):,} of {len(plan.selection.requested):,} regions are dropped, "
-            f"the first {first.region} ({first.reason}); PREFIX.regions.tsv lists them all"
-        )
 
 
 def certificate_passed(manifest: Path) -> bool:
@@ -121,7 +101,8 @@ def _describe(settings: RunSettings) -> None:
 
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
-        _warn_of_dropped(plan)
+        for warning in plan.warnings:
+            say(f"warning: {warning}")
         check_outputs(
             plan.outputs.values(),
             force=settings.force,

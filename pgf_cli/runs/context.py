@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pgf_cli.core.objectives import Objective
+from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.genome.oriented import OrientedRecord
 from pgf_cli.genome.passes import ReadPass
 from pgf_cli.genome.shuffle import Shuffled
-from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.tracks import RecordDirection, Track, record_direction
 from pgf_cli.sweeps import SweptRecord

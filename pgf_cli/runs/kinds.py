@@ -10,13 +10,13 @@ from torch import Tensor
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, tangent_edge
 from pgf_cli.genome.passes import ReadPass
-from pgf_cli.runs.attribution import track_values
 from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.edges import adjoint_edge_of, adjoint_tensors, tangent_edge_of, tangent_tensors
 from pgf_cli.runs.parts import Sums
 from pgf_cli.runs.plan import RunPlan
-from pgf_cli.tracks.tile import HYPOTHETICAL
 from pgf_cli.sweeps import SignedTotal, gradients, responses
+from pgf_cli.sweeps.attribution import ADJOINT_VALUES, gradient_rows
+from pgf_cli.tracks.tile import HYPOTHETICAL
 
 Values = dict[str, NDArray[np.floating[Any]]]
 Advance = Callable[[int], None]
@@ -172,7 +172,9 @@ class Adjoint:
             signed, magnitude = total.of_adjoint(piece)
             values = {}
             if any(one.written(piece.start, piece.start + len(piece.bases))):
-                values = track_values(tracks, piece.x_bar, piece.bases, correct=correct, scores=scores)
+                rows = gradient_rows(piece.x_bar, correct=correct)
+                values = {track.name: ADJOINT_VALUES[track.kind](rows, piece.bases) for track in tracks}
+                values |= {HYPOTHETICAL[column]: rows[:, column] for column in range(4) if scores}
             sums = {"value": piece.value, "total": signed, "magnitude": magnitude}
             before = piece.before
             at, tensors = (None, dict) if before is None else (before.position, _kept(adjoint_tensors, before))

@@ -9,7 +9,6 @@ from typing import Any
 
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate
-from pgf_cli.inputs import InputFile
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import Key
 from pgf_cli.runs.totals import RunTotals
@@ -86,7 +85,9 @@ def run_manifest(
             for name, plain in plain_settings(settings).items()
         },
         model=_model_entry(plan),
-        tracks=[track_entry(each, settings, plan.sites, plan.model.output, plan.objective_text) for each in plan.tracks],
+        tracks=[
+            track_entry(track, settings, plan.sites, plan.model.output, plan.objective_text) for track in plan.tracks
+        ],
         records=records,
         dropped=sum(not row.kept for row in plan.selection.requested),
         certificate=_certificate_entry(plan, certificate),

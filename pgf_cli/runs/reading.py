@@ -50,7 +50,7 @@ def pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
 def selection_of(
     settings: RunSettings, genome: Genome, sites: Sequence[PulseSite], targets: Sequence[Region]
 ) -> Selection:
-    """Settle what is read: what was asked for, by default of the records that have a pulse or target, where there are any.
+    """Settle what is read: what was asked for, by default all records, or those that have a pulse or target.
 
     Raises:
         PgfError, UsageError: nothing can be read, or a record has no target.

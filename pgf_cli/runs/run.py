@@ -1,14 +1,14 @@
 """Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import Certificate, certify
-from pgf_cli.core.threads import available_threads, set_threads
+from pgf_cli.core.certificate import certify
+from pgf_cli.core.threads import sweeping_on
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
@@ -32,7 +32,7 @@ from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
-from pgf_cli.tracks.staging import check_outputs
+from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
@@ -49,9 +49,11 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         Interrupted: a signal asked to stop.
     """
     settings, key = plan.settings, run_key(plan)
+    if settings.folder_to_make:
+        make_folder(settings.folder_to_make)
     with RunFolder.hold(settings.prefix) as folder:
         if placed := finish_commit(folder):
-            progress.message(f"{len(placed)} files of an earlier run that died while it put them in place are there now")
+            progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
         if settings.resume and _is_complete(plan, key):
             progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
             return plan.outputs["manifest"]
@@ -61,7 +63,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
         outputs = OutputSet(folder, force=settings.force)
         try:
-            _carry_out(plan, key, provenance, progress, store, outputs)
+            with sweeping_on(settings.threads) as threads:
+                _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
             if store.kept and getattr(error, "advice", "") is None:
                 error.advice = (  # type: ignore[attr-defined]
@@ -94,15 +97,19 @@ def _is_complete(plan: RunPlan, key: Key) -> bool:
 
 
 def _carry_out(
-    plan: RunPlan, key: Key, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
+    plan: RunPlan,
+    key: Key,
+    provenance: Provenance,
+    progress: Progress,
+    store: PartStore,
+    outputs: OutputSet,
+    threads: int,
 ) -> None:
     started, began = datetime.now(UTC), time.perf_counter()
     progress.message(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    threads = plan.settings.threads or available_threads()
-    set_threads(threads)
     certificate = certify(plan.model, plan.probe)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
@@ -144,9 +151,7 @@ def _score(
     return entries, totals
 
 
-def _results(
-    plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter
-) -> Iterator[RecordResult]:
+def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter) -> Iterator[RecordResult]:
     """Yield what becomes of each record, in the FASTA's order."""
     context = lru_cache(2)(partial(record_context, plan))
     kinds, passes = kinds_of(plan), plan.selection.passes

@@ -25,9 +25,7 @@ class UnfinishedRunError(PgfError, FileExistsError):
     """An unfinished run is there, and nothing was said of it."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"{folder} holds an unfinished run; go on with it with --resume, or start again with --force."
-        )
+        super().__init__(f"{folder} holds an unfinished run; go on with it with --resume, or start again with --force.")
 
 
 class OtherRunError(PgfError, ValueError):
@@ -91,9 +89,7 @@ class PartStore:
     def part(self, name: str, columns: Sequence[str], dtype: np.dtype[Any], layout: Layout) -> Part:
         """Return one of the run's parts."""
         receipt = json.dumps([sorted(self._key.items()), name, columns, dtype.str, layout.size])
-        return Part(
-            self._folder.path, name, columns, dtype, layout, hashlib.sha256(receipt.encode()).hexdigest()
-        )
+        return Part(self._folder.path, name, columns, dtype, layout, hashlib.sha256(receipt.encode()).hexdigest())
 
 
 def _read_key(path: Path) -> Key | None:

@@ -30,7 +30,7 @@ class DiskSpaceError(PgfError, OSError):
     def __init__(self, folder: Path, expected: int, free: int) -> None:
         super().__init__(
             f"{folder.absolute()} has {readable_bytes(free)} free and the output will take about "
-            f"{readable_bytes(expected)}; free some space, write fewer or smaller formats (--format bigwig), "
+            f"{readable_bytes(expected)}; free some space, write fewer or smaller formats (--format), "
             "or name another folder with --output."
         )
 

@@ -35,7 +35,7 @@ class Description(NamedTuple):
 
 def read_described(source: Source, described: Description, option: str | None) -> Reading:
     """Read a folder whose settings were understood; ``option`` is ``--alphabet``."""
-    settings, (found, where) = source.folder_settings, source.weights
+    settings, (found, where, _) = source.folder_settings, source.weights
     tensors = _rename(found, where)
     sizes = sizes_of(tensors, where)
     check_sizes(sizes, AXES, described.stated, settings.where, where)
