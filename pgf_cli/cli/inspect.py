@@ -31,7 +31,8 @@ def inspect(
     """Say what a checkpoint is and what running it takes; exit 1 and say why if it cannot be run.
 
     Family, sizes, number format, alphabet and where it came from, outputs, tensors that are ignored, the state that
-    passes from tile to tile, and about how much memory each mode takes. Only tensors and plain settings are read: no code of the checkpoint runs.
+    passes from tile to tile, and about how much memory each mode takes. Only tensors and plain settings are read: no
+    code of the checkpoint runs.
     """
     import json
     from dataclasses import asdict
