@@ -150,7 +150,7 @@ class Computer:
             one = parts.group.passes[member]
             began, before = time.perf_counter(), reached.sums.get("seconds", 0.0)
             begin = None if reached.position is None else (reached.position, tensors)
-            context = contexts(one.contig)
+            context = contexts(one.contig).shuffled if parts.kind.null else contexts(one.contig)
             for step in parts.kind.steps(context, one, begin, parts.inner, self._advancer(context, parts.kind)):
                 for start, end in one.written(step.start, step.start + len(step.bases)):
                     cut = slice(start - step.start, end - step.start)
