@@ -102,7 +102,7 @@ def _bounds(plan: RunPlan, group: Group, kind: Kind) -> list[int]:
     if len(group.passes) > 1:
         return []
     (one,) = group.passes
-    cuts = (kind.edge(plan, one.contig, at, one.start) for at in range(one.start, one.end, plan.settings.segment))
+    cuts = (kind.edge(plan, one, at) for at in range(one.start, one.end, plan.settings.segment))
     # Left of this the initial state has still to add to the gradient: a sweep cannot be broken off there.
     inner = {cut for cut in cuts if one.start + plan.model.lookahead <= cut < one.end}
     return sorted({one.start, *inner, one.end})

@@ -34,7 +34,7 @@ class RecordContext:
 
     @cached_property
     def shuffled(self) -> "RecordContext":
-        """The same record with its bases shuffled, as the null is; made once, for a shuffle of a million bases takes long."""
+        """The same record with its bases shuffled, as the null is; kept, for shuffling takes longer than sweeping."""
         bases = InBlocks(Shuffled(self.record, self.record.name, self.plan.settings.seed))
         return replace(self, bases=OtherBases(bases, self.record))
 
