@@ -100,9 +100,9 @@ def _add(scores: dict[str, TrackScores], tile: ScoredTile) -> None:
 
 def _null_peaks(context: RecordContext, passes: RecordPasses, held: Sequence[HeldPass]) -> dict[str, list[float]]:
     """The peaks of each track on one shuffle of the record, highest first."""
-    values = RecordValues(context.shuffled(), passes, held, null=True)
+    values = RecordValues(context.shuffled, passes, held, null=True)
     try:
-        scores = _scores(context.shuffled(), passes, values)
+        scores = _scores(context.shuffled, passes, values)
     finally:
         values.close()
     return {name: [peak.value for peak in kept.peaks.finish()] for name, kept in scores.items()}
