@@ -7,8 +7,8 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from io import BufferedReader
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pgf_cli.errors import PgfError
@@ -126,7 +126,7 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(descriptor)
         kind = next((name for test, name in _KINDS if test(mode)), "something else")
         raise InputError(f"{path} is {kind}, not a file; save its content as a file first.")
-    return open(descriptor, "rb")
+    return open(descriptor, "rb")  # noqa: PTH123  it is open already
 
 
 def identity_of(path: Path | int) -> Identity:

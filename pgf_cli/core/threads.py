@@ -45,6 +45,20 @@ def set_threads(count: int) -> None:
     _pool = ThreadPoolExecutor(count - 1, "pgf-worker", initializer=_prepare_worker) if count > 1 else None
 
 
+@contextmanager
+def sweeping_on(count: int | None) -> Iterator[int]:
+    """Let a block sweep on ``count`` threads, by default on all there are, and say how many those are.
+
+    Afterwards torch's own number is what it was before.
+    """
+    before, threads = torch.get_num_threads(), count or available_threads()
+    set_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
+
+
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
 

@@ -18,6 +18,7 @@ from pgf_cli.genome.fasta import Genome, Record
 from pgf_cli.genome.oriented import OrientedRecord
 from pgf_cli.genome.passes import ReadPass, RecordPasses
 from pgf_cli.genome.pulse_sites import PulseSite, parse_pulse, read_pulses
+from pgf_cli.genome.record_slice import RecordSlice
 from pgf_cli.genome.regions import Region, parse_region
 from pgf_cli.genome.selection import Selection, select
 from pgf_cli.genome.shuffle import Shuffled
@@ -26,6 +27,7 @@ from pgf_cli.genome.strand import ReverseComplement, complement, mirror
 __all__ = [
     "Genome",
     "Record",
+    "RecordSlice",
     "InBlocks",
     "OrientedRecord",
     "LETTERS",

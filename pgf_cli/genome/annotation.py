@@ -1,16 +1,17 @@
 """GFF3 annotation: where genes begin to be spliced and translated, each position on the gene's own strand."""
 
-import gzip
 import itertools
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 from urllib.parse import unquote
 
 from pgf_cli.genome.errors import ContigNotFoundError, GenomeError
+from pgf_cli.genome.lines import LineReader
+from pgf_cli.genome.names import read_position, shortened
 from pgf_cli.genome.regions import Region
+from pgf_cli.printable import printable
 
 GeneStrand = Literal["+", "-"]
 
@@ -96,37 +97,34 @@ def read_features(path: Path) -> Iterator[Feature]:
     Raises:
         AnnotationError: as for `read_genes`.
     """
-    try:
-        with _open_text(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.startswith(("##FASTA", ">")):
-                    return
-                if line.strip() and not line.startswith("#"):
-                    yield _feature(line.rstrip("\r\n"), f"{path}, line {number:,}")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path} is not a text file; give a GFF3 file, plain or gzipped") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise AnnotationError(f"{path} is damaged: its gzip data cannot be unpacked; fetch it again") from error
-    except OSError as error:
-        raise AnnotationError(f"{path} cannot be read ({error.strerror}); check the path of the GFF3 file") from error
-
-
-def _open_text(path: Path) -> IO[str]:
-    with path.open("rb") as file:
-        gzipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8") if gzipped else path.open(encoding="utf-8")
+    for number, line in LineReader(path, "a GFF3 file", AnnotationError):
+        if line.startswith(("##FASTA", ">")):
+            return
+        if line.strip() and not line.startswith("#"):
+            yield _feature(line, f"{path}, line {number:,}")
 
 
 def _feature(line: str, where: str) -> Feature:
-    columns = line.split("\t")
+    columns = line.split("\t", 9)
     if len(columns) != 9:
         raise AnnotationError(f"{where}: {len(columns)} of 9 columns; GFF3 has nine, between tabs")
-    contig, _, kind, start, end, _, strand, phase, text = columns
-    if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
-        raise AnnotationError(f"{where}: {start} to {end} is no interval; write whole numbers from 1, start first")
+    contig, _, kind, first, last, _, strand, phase, text = columns
+    if not ((first + last).isascii() and first.isdecimal() and last.isdecimal()):
+        raise _no_interval(first, last, where)
+    try:
+        start, end = read_position(first), read_position(last)
+    except ValueError as error:
+        raise AnnotationError(f"{where}: {error}; write whole numbers from 1, start first") from error
+    if not 1 <= start <= end:
+        raise _no_interval(first, last, where)
     pairs = (attribute.strip().partition("=") for attribute in text.split(";"))
     attributes = {name: [unquote(value) for value in values.split(",")] for name, equals, values in pairs if equals}
-    return Feature(where, kind, Region(unquote(contig), int(start) - 1, int(end)), strand, phase, attributes)
+    return Feature(where, kind, Region(unquote(contig), start - 1, end), strand, phase, attributes)
+
+
+def _no_interval(first: str, last: str, where: str) -> AnnotationError:
+    shown = f"{printable(shortened(first))} to {printable(shortened(last))}"
+    return AnnotationError(f"{where}: {shown} is no interval; write whole numbers from 1, start first")
 
 
 def _check_place(feature: Feature, path: Path, lengths: Mapping[str, int]) -> None:

@@ -1,9 +1,10 @@
 """What can be wrong with a genome or a region: each error says where, and what to do."""
 
-import difflib
 from collections.abc import Iterable
 
 from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.genome.hints import RecordHints
+from pgf_cli.genome.names import quoted
 
 
 class GenomeError(PgfError):
@@ -35,22 +36,10 @@ class ContigNotFoundError(GenomeError, KeyError):
 
     Args:
         name: the record asked for.
-        known: the names that the FASTA has.
+        known: the names that the FASTA has, or the hints made of them where many names are asked for.
         where: what lacks the record, as the message should call it.
     """
 
-    def __init__(self, name: str, known: Iterable[str], where: str = "the FASTA") -> None:
-        names = list(known)
-        alias = next((other for other in names if _chromosome(other) == _chromosome(name)), None)
-        if alias is not None:
-            hint = f"it calls that chromosome {alias!r}, and names must match exactly"
-        else:
-            near = difflib.get_close_matches(name, names, n=3) or names[:3]
-            hint = f"nearest names: {', '.join(near)}"
-        super().__init__(f"{where} has no record {name!r}; {hint}")
-
-
-def _chromosome(name: str) -> str:
-    """Reduce the spellings of one chromosome ('chr1', 'Chr1', '1'; 'chrM', 'MT') to one."""
-    bare = name.lower().removeprefix("chr")
-    return "m" if bare == "mt" else bare
+    def __init__(self, name: str, known: Iterable[str] | RecordHints, where: str = "the FASTA") -> None:
+        hint = (known if isinstance(known, RecordHints) else RecordHints(known)).of(name)
+        super().__init__(f"{where} has no record {quoted(name)}" + (f"; {hint}" if hint else ""))

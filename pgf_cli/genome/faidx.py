@@ -14,6 +14,8 @@ from pgf_cli.genome.names import LONGEST_NAME, quoted
 
 LONGEST_HEADER = 1 << 20
 """Bytes from a record's last base to the next one's first: header, comments and blank lines."""
+MOST_RECORDS = 5_000_000
+"""Each is kept in memory, a few hundred bytes of it."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE = 1 << 20
 _LARGEST_NUMBER = 1 << 62
@@ -51,7 +53,9 @@ def unpack_rows(raw: bytes) -> dict[str, FaiRow]:
     """
     rows = {}
     for line in raw.removesuffix(b"\n").split(b"\n"):
-        name, *numbers = line.removesuffix(b"\r").split(b"\t")
+        name, *numbers = line.removesuffix(b"\r").split(b"\t", 5)
+        if len(numbers) != 4:
+            raise ValueError("not a .fai index")
         row = FaiRow(name.decode(), *map(int, numbers))
         if row.name in rows or not all(0 <= number < _LARGEST_NUMBER for number in row[1:]):
             raise ValueError("not a .fai index")
@@ -106,10 +110,12 @@ def scan(text: BinaryIO, path: Path) -> list[FaiRow]:
 
     Raises:
         FastaError: no record, text before the first header, a header without a name or too long, a name used twice or
-            with characters that cannot be shown, or lines of different lengths within a record; says the line.
+            with characters that cannot be shown, too many records, or lines of different lengths within a record; says
+            the line.
     """
-    records: list[_Layout] = []
+    rows: list[FaiRow] = []
     headers: dict[str, int] = {}
+    record: _Layout | None = None
     for line in _lines(text):
         if line.head.startswith(b">"):
             name = _name(line, path)
@@ -118,22 +124,28 @@ def scan(text: BinaryIO, path: Path) -> list[FaiRow]:
                     f"{path} has two records named {name!r}, in lines {headers[name]:,} and {line.number:,}; "
                     "rename or remove one (seqkit rename, seqkit rmdup)"
                 )
-            _check_length(line, records[-1].bases_end if records else 0, path)
+            _check_length(line, record.bases_end if record else 0, path)
+            if record:
+                rows.append(record.row())
             headers[name] = line.number
-            records.append(_Layout(name, line))
-        elif records:
-            if not records[-1].add(line):
+            record = _Layout(name, line)
+            if len(headers) > MOST_RECORDS:
                 raise FastaError(
-                    f"{path}, line {line.number:,}: lines of record {records[-1].name!r} differ in length, so bases "
+                    f"{path} has more than {MOST_RECORDS:,} records, as files of sequencing reads do; give an assembly"
+                )
+        elif record:
+            if not record.add(line):
+                raise FastaError(
+                    f"{path}, line {line.number:,}: lines of record {record.name!r} differ in length, so bases "
                     f"cannot be looked up by position; re-wrap it: seqkit seq -w 60 {path.name} > rewrapped.fa"
                 )
         elif line.width and not line.head.startswith(b";"):
             raise FastaError(
                 f"{path} is not FASTA: line {line.number:,} comes before any '>' header; give a FASTA file"
             )
-    if not records:
+    if record is None:
         raise FastaError(f"{path} is not FASTA: it has no '>' header line; give a FASTA file")
-    return [record.row() for record in records]
+    return [*rows, record.row()]
 
 
 def _lines(text: BinaryIO) -> Iterator[_Line]:

@@ -1,5 +1,6 @@
 """Sequence of a FASTA by record and position, one byte a base, never a whole chromosome at once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from pgf_cli.genome.bgzf import DamagedBlockError
 from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaError
 from pgf_cli.genome.faidx import FaiRow
 from pgf_cli.genome.index import IndexedFasta, Text, open_indexed
+from pgf_cli.genome.record_slice import RecordSlice
 from pgf_cli.inputs import is_other
 
 _CHUNK = 1 << 20
@@ -20,11 +22,14 @@ _CHUNK = 1 << 20
 class Genome:
     """An open FASTA, plain or BGZF; use as a context manager. Record names are the first word of the header.
 
+    ``genome["chr1"]`` is the whole record and ``genome["chr1"][1000:2000]`` bases of it, as `RecordSlice`: nothing is
+    read before its codes are asked for. Iterating gives the names.
+
     Attributes:
         path: the FASTA.
         names: record names in file order.
         lengths: bases per record, in file order.
-        identity: of the file that was opened, as `identity_of` gives it.
+        identity: of the file that was opened.
     """
 
     def __init__(self, path: Path, fasta: IndexedFasta) -> None:
@@ -35,12 +40,26 @@ class Genome:
         self.names: tuple[str, ...] = tuple(self.lengths)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path | str) -> Self:
         """Open a FASTA, building its index if there is none that fits; errors as for `open_indexed`."""
-        return cls(path, open_indexed(path))
+        return cls(Path(path), open_indexed(Path(path)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.lengths
+
+    def __getitem__(self, name: str) -> RecordSlice:
+        """Return the record of that name; errors as for `record`."""
+        record = self.record(name)
+        return RecordSlice(record, 0, len(record))
 
     def changed(self) -> bool:
-        """Whether another file stands at the path now, or this one was written to since it was opened."""
+        """Whether another file stands at the path now, or none, or this one was written to since it was opened."""
         return is_other(self.path, self.identity)
 
     def record(self, name: str) -> "Record":

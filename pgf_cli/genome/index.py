@@ -8,11 +8,12 @@ import io
 import os
 import stat
 import time
+from functools import partial
 from math import ceil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
+from pgf_cli.atomic import write_atomically
 from pgf_cli.genome.bgzf import BlockScanner, BlockText, DamagedBlockError, EndMarkError, pack_index, unpack_index
 from pgf_cli.genome.errors import FastaAccessError, FastaError
 from pgf_cli.genome.faidx import BYTE_ORDER_MARK, LONGEST_HEADER, FaiRow, pack_rows, scan, unpack_rows
@@ -20,6 +21,7 @@ from pgf_cli.genome.source import is_bgzf, open_fasta, read_at
 from pgf_cli.inputs import Identity, identity_of
 
 _LONGEST_TAIL = 4096
+_LARGEST_INDEX = 1 << 30
 _SECOND = 1_000_000_000
 
 
@@ -58,6 +60,18 @@ class _Place(NamedTuple):
     fai: Path
     gzi: Path
 
+    def write(self, content: dict[str, bytes], modified: int) -> None:
+        """Write the index's files, by their suffix, each complete or not at all.
+
+        Args:
+            content: as `_index` gives it.
+            modified: when the FASTA was, in nanoseconds.
+        """
+        self.fai.parent.mkdir(parents=True, exist_ok=True)
+        for file in (self.gzi, self.fai):
+            if file.suffix in content:
+                write_atomically(file, partial(_write, content[file.suffix], modified))
+
 
 def open_indexed(path: Path) -> IndexedFasta:
     """Open a FASTA, plain or BGZF, with an index that fits it.
@@ -84,13 +98,13 @@ def _indexed(path: Path, file: io.FileIO) -> IndexedFasta:
     for place in places:
         if (opened := _open_with(file, place, compressed)) is not None:
             return IndexedFasta(file, *opened, identity)
+    content = _index(path, file, compressed)
+    modified = os.fstat(file.fileno()).st_mtime_ns
     failure = "no folder to write to"
     for place in places:
         try:
-            _build(path, file, place, compressed)
+            place.write(content, modified)
         except OSError as error:
-            if isinstance(error, FastaAccessError):
-                raise
             failure = f"{place.fai.parent}: {error.strerror or error}"
             continue
         if identity_of(file.fileno()) == identity and (opened := _open_with(file, place, compressed)) is not None:
@@ -126,14 +140,14 @@ def _open_with(file: io.FileIO, place: _Place, compressed: bool) -> tuple[Text, 
         modified = os.fstat(file.fileno()).st_mtime_ns
         for index in place if compressed else (place.fai,):
             status = index.stat()
-            if status.st_mtime_ns < modified or not stat.S_ISREG(status.st_mode):
+            if status.st_mtime_ns < modified or not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_INDEX:
                 return None
         rows = unpack_rows(place.fai.read_bytes())
         text: Text = PlainText(file)
         if compressed:
             text = BlockText(file, unpack_index(place.gzi.read_bytes()))
         return (text, rows) if _fits(text, rows) else None
-    except (OSError, ValueError, TypeError):  # TypeError: a row of too many or too few columns
+    except (OSError, ValueError):
         return None
 
 
@@ -162,20 +176,12 @@ def _fits(text: Text, rows: dict[str, FaiRow]) -> bool:
     return bool(tail) and not tail[1:].strip()
 
 
-def _build(path: Path, file: io.FileIO, place: _Place, compressed: bool) -> None:
-    """Write the index at `place`, complete or not at all."""
-    if place.fai.parent != path.parent:
-        place.fai.parent.mkdir(parents=True, exist_ok=True)
-    modified = os.fstat(file.fileno()).st_mtime_ns
-    with TemporaryDirectory(prefix=".pgf-index-", dir=place.fai.parent) as scratch:
-        content = _index(path, file, compressed)
-        for final in (place.gzi, place.fai) if compressed else (place.fai,):
-            written = Path(scratch, final.suffix)
-            written.write_bytes(content[final.suffix])
-            if modified > time.time_ns():
-                # A file from a machine whose clock is ahead would make every index look stale.
-                os.utime(written, ns=(modified + _SECOND, modified + _SECOND))
-            written.replace(final)
+def _write(content: bytes, modified: int, index: BinaryIO) -> None:
+    index.write(content)
+    index.flush()
+    if modified > time.time_ns():
+        # A file from a machine whose clock is ahead would make every index look stale.
+        os.utime(index.fileno(), ns=(modified + _SECOND, modified + _SECOND))
 
 
 def _index(path: Path, file: io.FileIO, compressed: bool) -> dict[str, bytes]:

@@ -1,50 +1,52 @@
-"""Names that come from outside: how they are shown, and where they would be taken for something else."""
+"""Names and numbers that come from outside: how long they may be, and how messages show them."""
 
+import hashlib
 import re
-from collections.abc import Iterable
 
 LONGEST_NAME = 1024
 """Bytes of a record's name."""
+MOST_DIGITS = 18
+"""Of a position: no record is longer than that, and Python refuses to read thousands of digits."""
 
-_QUOTED = 60
-# tabix, bedtools, the UCSC browser and our own BED reader between them; bedtools goes by the beginning, in either case.
-_COMMENT = re.compile(r"[#>!]|(track|browser|visibility)", re.IGNORECASE)
+_SHOWN = 60
 _NOT_IN_FILE_NAMES = re.compile(r"[^\w.+-]")
-
-
-def printable(text: str) -> str:
-    """Return a text with everything that a terminal might act on, or cannot show, as a backslash escape."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+_LIKE_HASHED = re.compile(r"-[0-9a-f]{8}\Z")
+_LONGEST_IN_FILE_NAMES = 80
+"""Bytes: a file's name has 255 at most, and there is more in it."""
 
 
 def quoted(text: str) -> str:
     """Return a text from outside for a message: in quotes, escaped, and cut short where it is long."""
-    if len(text) <= _QUOTED:
+    if len(text) <= _SHOWN:
         return repr(text)
-    return f"{text[:_QUOTED]!r}... ({len(text):,} characters)"
+    return f"{text[:_SHOWN]!r}... ({len(text):,} characters)"
 
 
-def reads_as_comment(name: str) -> bool:
-    """Whether programs take lines that begin with this record's name for comments or headers, and skip them.
+def shortened(name: str) -> str:
+    """Return a record's name for a message, cut short where it is long."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
 
-    That is so for BED, bedGraph and other tables in which the record's name comes first.
 
-    Source: `isHeaderLine` of bedtools (`#`, `!`, `>`, track, browser, visibility), tabix(1) (`#`), the UCSC browser's
-    custom tracks (`#`, track, browser).
+def read_position(digits: str) -> int:
+    """Read a position of decimal digits; commas between them do not count.
+
+    Raises:
+        ValueError: more digits than any position has; the message says so, without where.
     """
-    return _COMMENT.match(name) is not None
+    digits = digits.replace(",", "").lstrip("0") or "0"
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits is no position in a record")
+    return int(digits)
 
 
-def names_read_as_comments(names: Iterable[str]) -> list[str]:
-    """Return those of the records' names for which `reads_as_comment` holds, in their order."""
-    return [name for name in names if reads_as_comment(name)]
+def in_file_name(name: str) -> str:
+    """Return a record's name for the name of a file, where different names stay different.
 
-
-def in_file_name(text: str) -> str:
-    """Return a text with every character that is no letter, digit, `_`, `.`, `+` or `-` as `_`.
-
-    Different texts may become one: whoever names files so has to check that.
+    A short one of letters, digits, `_`, `.`, `+` and `-` stays as it is. Of others the remaining characters become `_`,
+    and what follows the last `-` are eight hex digits of the name's SHA-256.
     """
-    return _NOT_IN_FILE_NAMES.sub("_", text)
+    safe = _NOT_IN_FILE_NAMES.sub("_", name)
+    if safe == name and len(name.encode()) <= _LONGEST_IN_FILE_NAMES and not _LIKE_HASHED.search(name):
+        return name
+    beginning = safe.encode()[:_LONGEST_IN_FILE_NAMES].decode(errors="ignore")
+    return f"{beginning}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pgf_cli.genome.errors import ContigNotFoundError, RegionError
+from pgf_cli.genome.names import quoted, read_position
 
 _SPAN = re.compile(r"(?P<start>\d[\d,]*)(?P<to>-(?P<end>\d[\d,]*)?)?", re.ASCII)
 _LOOKS_NUMERIC = re.compile(r"[\d,-]*", re.ASCII)
@@ -45,12 +46,12 @@ def parse_region(text: str, lengths: Mapping[str, int], source: str = "the FASTA
         raise ContigNotFoundError(contig if colon and _LOOKS_NUMERIC.fullmatch(span) else text, lengths, source)
     start, end = _bounds(span, text, lengths[contig])
     if start < 1:
-        raise RegionError(f"region {text!r} starts at {start}, but positions are 1-based; begin at 1")
+        raise RegionError(f"region {quoted(text)} starts at {start}, but positions are 1-based; begin at 1")
     if start > end:
-        raise RegionError(f"region {text!r} is reversed; write {contig}:{end:,}-{start:,}")
+        raise RegionError(f"region {quoted(text)} is reversed; write {contig}:{end:,}-{start:,}")
     if end > lengths[contig]:
         raise RegionError(
-            f"region {text!r} runs past the end of {contig!r}, which has {lengths[contig]:,} bases in {source}; "
+            f"region {quoted(text)} runs past the end of {contig!r}, which has {lengths[contig]:,} bases in {source}; "
             f"end at {lengths[contig]:,} at most"
         )
     return Region(contig, start - 1, end)
@@ -59,9 +60,10 @@ def parse_region(text: str, lengths: Mapping[str, int], source: str = "the FASTA
 def _bounds(span: str, text: str, length: int) -> tuple[int, int]:
     match = _SPAN.fullmatch(span)
     if match is None:
-        raise RegionError(f"region {text!r} cannot be read; write NAME:START-END, 1-based, like chr1:1,001-2,000")
-    start = int(match["start"].replace(",", ""))
-    if match["end"] is not None:
-        return start, int(match["end"].replace(",", ""))
-    # From a start past the end there is no reversed interval to report, only the overrun.
-    return start, max(start, length)
+        raise RegionError(f"region {quoted(text)} cannot be read; write NAME:START-END, 1-based, like chr1:1,001-2,000")
+    try:
+        start = read_position(match["start"])
+        # From a start past the end there is no reversed interval to report, only the overrun.
+        return start, max(start, length) if match["end"] is None else read_position(match["end"])
+    except ValueError as error:
+        raise RegionError(f"region {quoted(text)}: {error}; end at {length:,} at most") from error

@@ -13,6 +13,7 @@ from pgf_cli.genome.errors import ContigNotFoundError, RegionError
 from pgf_cli.genome.passes import ReadPass, RecordPasses
 from pgf_cli.genome.regions import Region, parse_region
 from pgf_cli.genome.strand import mirror
+from pgf_cli.inputs import InputFile
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Selection:
     """What is written: the regions kept, merged, in FASTA order, in the record's own coordinates."""
     passes: tuple[ReadPass, ...]
     """What is read for it, in FASTA order; within a record in the order of reading."""
+    inputs: tuple[InputFile, ...] = ()
+    """The BED file, if there was one, as it was read."""
 
     @cached_property
     def by_record(self) -> dict[str, RecordPasses]:
@@ -55,7 +58,7 @@ def select(
     Args:
         genome_lengths: bases per record, in FASTA order.
         regions: region strings, as for `parse_region`.
-        bed: BED file, as for `read_bed`.
+        bed: BED file, a pipe, or `-`, as for `read_bed`.
         chroms: names of whole records.
         context: bases read before each region at most; None reads from the record's first base.
         source: what errors call the FASTA, its path for instance.
@@ -67,9 +70,11 @@ def select(
     """
     if context is not None and context < 0:
         raise UsageError(f"a context of {context} bases cannot be read; give 0 or more")
-    requested = [validate(parse_region(text, genome_lengths, source), ".", genome_lengths) for text in regions]
+    parsed = [parse_region(text, genome_lengths, source) for text in regions]
+    requested = [validate(region, ".", genome_lengths[region.contig]) for region in parsed]
+    inputs: list[InputFile] = []
     if bed is not None:
-        requested += read_bed(bed, genome_lengths)
+        requested += read_bed(bed, genome_lengths, inputs)
     nothing_named = not regions and bed is None and not chroms
     requested += [_whole(name, genome_lengths, source) for name in (genome_lengths if nothing_named else chroms)]
     kept = [row.region for row in requested if row.kept]
@@ -82,13 +87,14 @@ def select(
         for name, written in spans.items()
         for one in _passes(_mirrored(written, genome_lengths[name]) if reverse else written, context)
     ]
-    return Selection(tuple(requested), tuple(span for written in spans.values() for span in written), tuple(passes))
+    written_spans = tuple(span for written in spans.values() for span in written)
+    return Selection(tuple(requested), written_spans, tuple(passes), tuple(inputs))
 
 
 def _whole(name: str, lengths: Mapping[str, int], source: str) -> RequestedRegion:
     if name not in lengths:
         raise ContigNotFoundError(name, lengths, source)
-    return validate(Region(name, 0, lengths[name]), ".", lengths)
+    return validate(Region(name, 0, lengths[name]), ".", lengths[name])
 
 
 def _merge(regions: Iterable[Region]) -> dict[str, list[Region]]:

@@ -1,5 +1,6 @@
 """Empirical false discovery rates of hits, from the peaks of a shuffled sequence."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 
@@ -15,10 +16,11 @@ def false_discovery_rates(hits: Sequence[float], null: Sequence[float]) -> list[
 
     Source: target-decoy estimate with monotone q-values, Storey & Tibshirani 2003.
     """
+    ascending = sorted(null)
     rates: list[float] = []
     smallest = 1.0
     for rank in range(len(hits), 0, -1):
-        as_high = sum(value >= hits[rank - 1] for value in null)
+        as_high = len(null) - bisect_left(ascending, hits[rank - 1])
         smallest = min(smallest, as_high / rank)
         rates.append(smallest)
     return rates[::-1]

@@ -40,6 +40,8 @@ class PeakFinder:
         self._decided = 0
         self._positions = np.empty(0, dtype=np.int64)
         self._values: NDArray[np.floating[Any]] = np.empty(0)
+        self._found: list[tuple[NDArray[np.int64], NDArray[np.floating[Any]]]] = []
+        self._found_count = 0
 
     def add(self, start: int, values: NDArray[np.floating[Any]], scored: NDArray[np.bool_]) -> None:
         """Take the next bases of the record.
@@ -66,6 +68,7 @@ class PeakFinder:
     def finish(self) -> list[Peak]:
         """The peaks of everything added, highest first, the leftmost first among equals."""
         self._decide(final=True)
+        self._rank()
         return [
             Peak(int(position), float(value)) for position, value in zip(self._positions, self._values, strict=True)
         ]
@@ -81,17 +84,29 @@ class PeakFinder:
         values = np.concatenate(self._pending)
         ready = len(values) if final else len(values) - self._distance
         peaks = np.flatnonzero(_is_peak(values, self._distance)[self._decided : ready]) + self._decided
-        self._merge(self._end - len(values) + peaks, values[peaks])
+        self._take(self._end - len(values) + peaks, values[peaks])
         kept = len(values) if final else max(0, ready - self._distance)
         self._pending = [] if final else [values[kept:].copy()]
         self._count = len(values) - kept
         self._decided = 0 if final else ready - kept
 
-    def _merge(self, positions: NDArray[np.int64], values: NDArray[np.floating[Any]]) -> None:
-        positions = np.concatenate([self._positions, positions])
-        values = np.concatenate([self._values, values])
+    def _take(self, positions: NDArray[np.int64], values: NDArray[np.floating[Any]]) -> None:
+        """Keep peaks aside until they outweigh those that are ranked, so that ranking takes linear time in all."""
+        if len(positions):
+            self._found.append((positions, values))
+            self._found_count += len(positions)
+        if self._found_count >= max(_BLOCK, len(self._positions)):
+            self._rank()
+
+    def _rank(self) -> None:
+        """Rank what was found, and keep the best."""
+        if not self._found:
+            return
+        positions = np.concatenate([self._positions, *(positions for positions, _ in self._found)])
+        values = np.concatenate([self._values, *(values for _, values in self._found)])
         best = np.lexsort((positions, -values))[: self._keep]
         self._positions, self._values = positions[best], values[best]
+        self._found, self._found_count = [], 0
 
 
 def _is_peak(values: NDArray[np.floating[Any]], distance: int) -> NDArray[np.bool_]:

@@ -10,6 +10,8 @@ from datasketches import tdigest_double
 from numpy.typing import NDArray
 
 _BLOCK = 65_536
+# A run over an assembly in pieces has one sketch for each of thousands of short records.
+_SMALLEST_BLOCK = 256
 _COMPRESSION = 1_000
 # The MAD of a normal distribution is its standard deviation over this.
 _NORMAL_MAD = 1.4826
@@ -26,7 +28,7 @@ class TrackSketch:
     """
 
     def __init__(self) -> None:
-        self._block = np.empty(_BLOCK)
+        self._block = np.empty(_SMALLEST_BLOCK)
         self._filled = 0
         self._digest: tdigest_double | None = None
         self._closed = False
@@ -50,7 +52,9 @@ class TrackSketch:
         while len(values):
             if self._filled == _BLOCK:
                 self._spill()
-            taken = values[: _BLOCK - self._filled]
+            elif self._filled == len(self._block):
+                self._block = np.concatenate([self._block, np.empty(min(self._filled, _BLOCK - self._filled))])
+            taken = values[: len(self._block) - self._filled]
             self._block[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
             values = values[len(taken) :]
@@ -77,7 +81,7 @@ class TrackSketch:
         if not self._count:
             return None
         if self._digest is None:
-            return float(np.median(self._sorted))
+            return float(np.median(self._block))
         # A value shared by many bases is a step in the ranks: bisection would stop beside it, the digest knows it.
         tied = float(self._digest.get_quantile(0.5))
         if self._rank(math.nextafter(tied, -math.inf)) < 0.5 <= self._rank(math.nextafter(tied, math.inf)):
@@ -91,7 +95,7 @@ class TrackSketch:
         if median is None:
             return None
         if self._digest is None:
-            return float(np.median(np.abs(self._sorted - median)))
+            return float(np.median(np.abs(self._block - median)))
 
         def holds_half(deviation: float) -> bool:
             above = math.nextafter(median + deviation, math.inf)
@@ -119,14 +123,10 @@ class TrackSketch:
             return None
         return (value - self.median) / (_NORMAL_MAD * self.mad)
 
-    @cached_property
-    def _sorted(self) -> NDArray[np.float64]:
-        return np.sort(self._block[: self._filled])
-
     def _rank(self, value: float) -> float:
         if self._digest is not None:
             return float(self._digest.get_rank(value))
-        below, up_to = (np.searchsorted(self._sorted, value, side=side) for side in ("left", "right"))
+        below, up_to = (np.searchsorted(self._block, value, side=side) for side in ("left", "right"))
         return float(below + up_to) / (2 * self._count)
 
     def _spill(self) -> None:
@@ -136,8 +136,12 @@ class TrackSketch:
         self._filled = 0
 
     def _close(self) -> None:
-        if not self._closed and self._digest is not None:
+        """Take no more values; what is left of the block are the sorted values, or none where there is a digest."""
+        if self._closed:
+            return
+        if self._digest is not None:
             self._spill()
+        self._block = np.sort(self._block[: self._filled])
         self._closed = True
 
 

@@ -10,8 +10,8 @@ from pgf_cli.hits import Hit
 from pgf_cli.reports.figures import length, number, position
 from pgf_cli.reports.page import INDENT, joined, print_heading, print_line, print_prose
 from pgf_cli.reports.tables import Column, print_table
-from pgf_cli.tracks.trace_table import TraceRow
 from pgf_cli.tracks.manifest import GhostEntry, Manifest
+from pgf_cli.tracks.trace_table import TraceRow
 
 HITS_SHOWN = 10
 SOURCES_SHOWN = 3

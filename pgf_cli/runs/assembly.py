@@ -100,9 +100,9 @@ def _add(scores: dict[str, TrackScores], tile: ScoredTile) -> None:
 
 def _null_peaks(context: RecordContext, passes: RecordPasses, held: Sequence[HeldPass]) -> dict[str, list[float]]:
     """The peaks of each track on one shuffle of the record, highest first."""
-    values = RecordValues(context.shuffled(), passes, held, null=True)
+    values = RecordValues(context.shuffled, passes, held, null=True)
     try:
-        scores = _scores(context.shuffled(), passes, values)
+        scores = _scores(context.shuffled, passes, values)
     finally:
         values.close()
     return {name: [peak.value for peak in kept.peaks.finish()] for name, kept in scores.items()}
@@ -164,9 +164,7 @@ def _schedules(context: RecordContext, passes: RecordPasses) -> list[ScheduleEnt
             plan.model, context.bases, objective, start=one.start, end=one.end, tile=plan.tile,
             budget=plan.snapshot_bytes,
         ).schedule  # fmt: skip
-        entries.append(
-            ScheduleEntry(schedule.tiles, schedule.snapshots, schedule.state_bytes, schedule.extra_tiles)
-        )
+        entries.append(ScheduleEntry(schedule.tiles, schedule.snapshots, schedule.state_bytes, schedule.extra_tiles))
     return entries
 
 
@@ -196,4 +194,3 @@ def _forward_summary(context: RecordContext, summary: TrackSummary) -> TrackSumm
         bins=summary.bins[::-1],
         strongest_position=None if position is None else context.record.forward(position),
     )
-

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pgf_cli.core.objectives import Objective
+from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.genome.oriented import OrientedRecord
 from pgf_cli.genome.passes import ReadPass
 from pgf_cli.genome.shuffle import Shuffled
-from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.tracks import RecordDirection, Track, record_direction
 from pgf_cli.sweeps import SweptRecord
@@ -31,8 +32,9 @@ class RecordContext:
         plan = self.plan
         return None if plan.objective is None else plan.objective.on(self.record, one.spans, plan.model)
 
+    @cached_property
     def shuffled(self) -> "RecordContext":
-        """Return the same record with its bases shuffled, as the null is."""
+        """The same record with its bases shuffled, as the null is; kept, for shuffling takes longer than sweeping."""
         bases = InBlocks(Shuffled(self.record, self.record.name, self.plan.settings.seed))
         return replace(self, bases=OtherBases(bases, self.record))
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.models.protocol import State, map_state
-from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, leaves
 from pgf_cli.core.one_hot import X_COLUMNS
+from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, leaves
 
 
 def tangent_tensors(edge: TangentEdge) -> dict[str, Tensor]:

@@ -17,5 +17,5 @@ def check_inputs(plan: RunPlan) -> None:
     for file in plan.inputs:
         if file.changed():
             raise InputChangedError(
-                f"{file.path} was changed or replaced while the run read it; start again with a file that stays as it is"
+                f"{file.path} was changed or replaced while the run read it; start again with one that stays as it is"
             )

@@ -10,13 +10,13 @@ from torch import Tensor
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, tangent_edge
 from pgf_cli.genome.passes import ReadPass
-from pgf_cli.runs.attribution import track_values
 from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.edges import adjoint_edge_of, adjoint_tensors, tangent_edge_of, tangent_tensors
 from pgf_cli.runs.parts import Sums
 from pgf_cli.runs.plan import RunPlan
-from pgf_cli.tracks.tile import HYPOTHETICAL
 from pgf_cli.sweeps import SignedTotal, gradients, responses
+from pgf_cli.sweeps.attribution import ADJOINT_VALUES, gradient_rows
+from pgf_cli.tracks.tile import HYPOTHETICAL
 
 Values = dict[str, NDArray[np.floating[Any]]]
 Advance = Callable[[int], None]
@@ -50,8 +50,8 @@ class Kind(Protocol):
         """Names of the values that it gives."""
         ...
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
-        """Return the first position at or after ``at`` where a sweep of a pass from ``start`` can be cut."""
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
+        """Return the first position at or after ``at`` where the sweep of a pass can be cut."""
         ...
 
     def steps(
@@ -87,9 +87,9 @@ class Tangent:
         """Names of the tangent's tracks."""
         return [track.name for track in context.tracks if track.is_tangent]
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles; they end at ghost blocks, too."""
-        return tangent_edge(at, start, plan.tile, plan.ghost_distance(contig))
+        return tangent_edge(at, one.start, plan.tile, plan.ghost_distance(one.contig))
 
     def steps(
         self,
@@ -136,9 +136,9 @@ class Adjoint:
         tracks = [track.name for track in context.tracks if not track.is_tangent]
         return tracks + (list(HYPOTHETICAL) if self._hypothetical(context.plan) else [])
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles."""
-        return tangent_edge(at, start, plan.tile, None)
+        return tangent_edge(at, one.start, plan.tile, None)
 
     def steps(
         self,
@@ -172,7 +172,9 @@ class Adjoint:
             signed, magnitude = total.of_adjoint(piece)
             values = {}
             if any(one.written(piece.start, piece.start + len(piece.bases))):
-                values = track_values(tracks, piece.x_bar, piece.bases, correct=correct, scores=scores)
+                rows = gradient_rows(piece.x_bar, correct=correct)
+                values = {track.name: ADJOINT_VALUES[track.kind](rows, piece.bases) for track in tracks}
+                values |= {HYPOTHETICAL[column]: rows[:, column] for column in range(4) if scores}
             sums = {"value": piece.value, "total": signed, "magnitude": magnitude}
             before = piece.before
             at, tensors = (None, dict) if before is None else (before.position, _kept(adjoint_tensors, before))

@@ -20,9 +20,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pgf_cli.atomic import write_atomically
-from pgf_cli.tracks.durable import allocate
 from pgf_cli.runs.groups import Layout
 from pgf_cli.tracks.disk import read_at, translate_os_errors, write_at
+from pgf_cli.tracks.durable import allocate
 
 Sums = dict[str, float]
 """Of a pass, by name, each summed in float64."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ import torch
 from pgf_cli.checkpoints import Checkpoint, read_checkpoint
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate import take_probe
+from pgf_cli.core.devices import resolve_device
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.tiles import default_tile
-from pgf_cli.errors import UsageError
 from pgf_cli.genome import (
     BaseCounts,
     Genome,
@@ -25,13 +24,15 @@ from pgf_cli.genome import (
 )
 from pgf_cli.inputs import InputFile, hashed
 from pgf_cli.runs.groups import Group, group_passes
-from pgf_cli.runs.objective import ObjectivePlan, output_layer_of, plan_objective
+from pgf_cli.runs.objective import ObjectivePlan
 from pgf_cli.runs.reading import check_letters, check_pulses, pulse_sites, selection_of
 from pgf_cli.runs.tracks import Track, planned_tracks, track_entry
 from pgf_cli.settings import RunSettings
+from pgf_cli.sweeps.objective import choose_objective, output_layer_for
+from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
 from pgf_cli.tracks.output_format import OutputFormat
-from pgf_cli.tracks.outputs import check_open_files, output_files
+from pgf_cli.tracks.outputs import check_formats, output_files
 from pgf_cli.tracks.registry import output_format
 from pgf_cli.tracks.request import OutputRequest, TrackSpec
 
@@ -108,6 +109,22 @@ class RunPlan:
         """The objective in words; None where there is no adjoint."""
         return self.objective.text(self.model.output) if self.objective else None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know before anything is computed, a line each."""
+        lines = []
+        if dropped := [row for row in self.selection.requested if not row.kept]:
+            lines.append(
+                f"{len(dropped):,} of {len(self.selection.requested):,} regions are dropped, the first "
+                f"{dropped[0].region} ({dropped[0].reason}); PREFIX.regions.tsv lists them all"
+            )
+        if ignored := self.checkpoint.ignored:
+            lines.append(
+                f"{len(ignored):,} tensors of the checkpoint are no part of the model and ignored, the first "
+                f"{ignored[0]}; the manifest lists them all"
+            )
+        return lines
+
     def oriented(self, contig: str) -> OrientedRecord:
         """Return a record on the strand that is read."""
         return OrientedRecord(self.genome.record(contig), reverse=self.reverse)
@@ -142,7 +159,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     Raises:
         PgfError: whatever the user has to mend.
     """
-    sites = pulse_sites(settings, genome)
+    beds: list[InputFile] = []
+    sites = pulse_sites(settings, genome, beds)
     sites_of: dict[str, list[PulseSite]] = {}
     for site in sites:
         sites_of.setdefault(site.contig, []).append(site)
@@ -150,22 +168,20 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     selection = selection_of(settings, genome, sites, targets)
     check_pulses(sites_of, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
-    model = checkpoint.build(output_layer_of(settings), getattr(torch, settings.dtype), resolve_device(settings.device))
-    tile = settings.tile or default_tile(model, _tangents(settings, sites))
+    output_layer = output_layer_for(None if settings.mode == "tangent" else settings.objective, settings.output_layer)
+    model = checkpoint.build(output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
+    directions = len(sites) if settings.separate else settings.random_directions or 1
+    tile = settings.tile or default_tile(model, tangents_carried(directions, settings.ghost_distance))
     settings = replace(settings, tile=tile)
-    if 0 < settings.ghost_distance < model.lookahead:
-        raise UsageError(
-            f"--ghost-distance {settings.ghost_distance} is less than the {model.lookahead} bases that this model's "
-            "initial state reads; use 0, or that many or more"
-        )
+    check_ghost_distance(settings.ghost_distance, model)
     tracks = planned_tracks(settings, sites)
-    objective = plan_objective(settings, model, checkpoint.alphabet, targets)
+    objective = None
+    if settings.mode != "tangent":
+        objective = ObjectivePlan(choose_objective(settings.objective, model, checkpoint.alphabet), tuple(targets))
     request = _request(settings, genome, selection, tracks, sites, model, objective)
     formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
-    for each in formats:
-        each.check(request)
+    check_formats(formats, request)
     files = output_files(formats, request)
-    check_open_files(len(files))
     counts, hashes = check_letters(settings, selection, genome, model)
     return RunPlan(
         settings=settings,
@@ -174,7 +190,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         counts=tuple(counts[row.region] if row.kept else BaseCounts() for row in selection.requested),
         sequence_hashes=hashes,
         checkpoint=checkpoint,
-        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs),
+        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs, *selection.inputs, *beds),
         model=model,
         tile=tile,
         probe=take_probe(_written_chunks(genome, selection)),
@@ -188,28 +204,6 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         estimated_bytes=sum(each.estimated_bytes(request) for each in formats),
         groups=group_passes(selection.passes, settings.segment, by_record=settings.separate),
     )
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:I`` names.
-
-    ``auto`` is the first CUDA device where torch sees one and Triton, which its kernels are written in, is there; else
-    the CPU.
-
-    Raises:
-        UsageError: the name is none of these, or there is no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.device_count() and find_spec("triton") else "cpu"
-    if name == "cpu":
-        return torch.device("cpu")
-    kind, _, index = name.partition(":")
-    if kind != "cuda" or (":" in name and not (index.isascii() and index.isdecimal() and len(index) < 4)):
-        raise UsageError(f"--device {name} is no device; use auto, cpu, cuda or cuda:0, cuda:1, ...")
-    if int(index or 0) >= torch.cuda.device_count():
-        seen = f"torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
-        raise UsageError(f"--device {name}: {seen}; use --device cpu")
-    return torch.device(kind, int(index or 0))
 
 
 def output_paths(settings: RunSettings, files: Mapping[str, str]) -> dict[str, Path]:
@@ -253,15 +247,8 @@ def _request(
     )
 
 
-def _tangents(settings: RunSettings, sites: Sequence[PulseSite]) -> int:
-    """How many tangents a sweep carries: each direction as three where there are ghosts."""
-    directions = len(sites) if settings.separate else settings.random_directions or 1
-    return directions * (3 if settings.ghost_distance else 1)
-
-
 def _written_chunks(genome: Genome, selection: Selection) -> Iterator[BaseCodes]:
     for span in selection.spans:
         record = genome.record(span.contig)
         for start in range(span.start, span.end, PROBE_CHUNK):
             yield record[start : min(span.end, start + PROBE_CHUNK)]
-

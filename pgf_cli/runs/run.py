@@ -1,17 +1,18 @@
 """Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import Certificate, certify
-from pgf_cli.core.threads import available_threads, set_threads
+from pgf_cli.core.threads import sweeping_on
+from pgf_cli.errors import advise
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.certificates import run_certificate, with_totals
 from pgf_cli.runs.compute import Computer, GroupParts
 from pgf_cli.runs.context import record_context
 from pgf_cli.runs.inputs import check_inputs
@@ -32,7 +33,7 @@ from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
-from pgf_cli.tracks.staging import check_outputs
+from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
@@ -49,9 +50,11 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         Interrupted: a signal asked to stop.
     """
     settings, key = plan.settings, run_key(plan)
+    if settings.folder_to_make:
+        make_folder(settings.folder_to_make)
     with RunFolder.hold(settings.prefix) as folder:
         if placed := finish_commit(folder):
-            progress.message(f"{len(placed)} files of an earlier run that died while it put them in place are there now")
+            progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
         if settings.resume and _is_complete(plan, key):
             progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
             return plan.outputs["manifest"]
@@ -61,12 +64,11 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
         outputs = OutputSet(folder, force=settings.force)
         try:
-            _carry_out(plan, key, provenance, progress, store, outputs)
+            with sweeping_on(settings.threads) as threads:
+                _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
-            if store.kept and getattr(error, "advice", "") is None:
-                error.advice = (  # type: ignore[attr-defined]
-                    f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
-                )
+            if store.kept:
+                advise(error, f"what is done is kept in {folder.path}; give the same command with --resume to go on")
             raise
         finally:
             outputs.discard()
@@ -94,16 +96,20 @@ def _is_complete(plan: RunPlan, key: Key) -> bool:
 
 
 def _carry_out(
-    plan: RunPlan, key: Key, provenance: Provenance, progress: Progress, store: PartStore, outputs: OutputSet
+    plan: RunPlan,
+    key: Key,
+    provenance: Provenance,
+    progress: Progress,
+    store: PartStore,
+    outputs: OutputSet,
+    threads: int,
 ) -> None:
     started, began = datetime.now(UTC), time.perf_counter()
     progress.message(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    threads = plan.settings.threads or available_threads()
-    set_threads(threads)
-    certificate = certify(plan.model, plan.probe)
+    certificate = run_certificate(plan)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
@@ -112,10 +118,11 @@ def _carry_out(
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
+    certificate = with_totals(plan, certificate, totals)
     manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
     with translate_os_errors(final):
         staged[final].write_text(manifest_text(manifest), encoding="utf-8")
-    outputs.commit(final, spent=store.spent)
+    outputs.commit(final)
 
 
 def _score(
@@ -139,14 +146,12 @@ def _score(
                     trace.write(result.sources)
     finally:
         progress.end()
-    for warning in [*tracks.warnings(), *bed.warnings()]:
+    for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
     return entries, totals
 
 
-def _results(
-    plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter
-) -> Iterator[RecordResult]:
+def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter) -> Iterator[RecordResult]:
     """Yield what becomes of each record, in the FASTA's order."""
     context = lru_cache(2)(partial(record_context, plan))
     kinds, passes = kinds_of(plan), plan.selection.passes

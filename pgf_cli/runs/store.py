@@ -25,9 +25,7 @@ class UnfinishedRunError(PgfError, FileExistsError):
     """An unfinished run is there, and nothing was said of it."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"{folder} holds an unfinished run; go on with it with --resume, or start again with --force."
-        )
+        super().__init__(f"{folder} holds an unfinished run; go on with it with --resume, or start again with --force.")
 
 
 class OtherRunError(PgfError, ValueError):
@@ -55,11 +53,6 @@ class PartStore:
     def __init__(self, folder: RunFolder, key: Key, *, durable: bool) -> None:
         self._folder, self._key, self.durable = folder, key, durable
         self.kept = False
-
-    @property
-    def spent(self) -> tuple[str, ...]:
-        """Names in the folder that must go when the run is complete: without its key no part is of use."""
-        return (KEY,)
 
     def settle(self, *, resume: bool, force: bool) -> bool:
         """Decide what becomes of a dead run's work; return whether this run goes on from it.
@@ -91,9 +84,7 @@ class PartStore:
     def part(self, name: str, columns: Sequence[str], dtype: np.dtype[Any], layout: Layout) -> Part:
         """Return one of the run's parts."""
         receipt = json.dumps([sorted(self._key.items()), name, columns, dtype.str, layout.size])
-        return Part(
-            self._folder.path, name, columns, dtype, layout, hashlib.sha256(receipt.encode()).hexdigest()
-        )
+        return Part(self._folder.path, name, columns, dtype, layout, hashlib.sha256(receipt.encode()).hexdigest())
 
 
 def _read_key(path: Path) -> Key | None:

@@ -1,4 +1,4 @@
-"""The one seam between numbers and whoever uses them: tiles of derivatives along a record, checked for being numbers."""
+"""The one seam between numbers and whoever uses them: checked tiles of derivatives along a record."""
 
 from pgf_cli.sweeps.finite import NonFiniteError
 from pgf_cli.sweeps.gradients import Gradient, GradientSweep, gradients

@@ -27,6 +27,8 @@ class Gradient(NamedTuple):
     """0-based position of the first base."""
     bases: BaseCodes
     """Base codes, (T,)."""
+    y: Tensor
+    """The model's output, (T, C)."""
     x_bar: Tensor
     """(T, 5): A, C, G, T, and 0 for the indicator of N."""
     value: float
@@ -102,7 +104,7 @@ def gradients(
 
 def _joined(parts: Sequence[AdjointTile]) -> Gradient:
     bases = np.concatenate([part.bases for part in parts])
-    x_bar = torch.cat([part.x_bar for part in parts])
+    y, x_bar = torch.cat([part.y for part in parts]), torch.cat([part.x_bar for part in parts])
     # From the right, as the tiles came, so that a sum over pieces is the sum over tiles.
     value = sum(part.value for part in reversed(parts))
-    return Gradient(parts[0].start, bases, x_bar, value, parts[0].before)
+    return Gradient(parts[0].start, bases, y, x_bar, value, parts[0].before)

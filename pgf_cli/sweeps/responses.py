@@ -5,8 +5,27 @@ from collections.abc import Iterator
 from pgf_cli.core.directions import Direction
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.sweeps import TangentEdge, TangentTile, tangent_sweep
+from pgf_cli.errors import UsageError
 from pgf_cli.sweeps.finite import check_finite
 from pgf_cli.sweeps.record import SweptRecord
+
+
+def tangents_carried(directions: int, ghost_distance: int) -> int:
+    """Return how many tangents a sweep carries: each direction as three where there are ghosts."""
+    return directions * (3 if ghost_distance else 1)
+
+
+def check_ghost_distance(distance: int, model: StreamingModel) -> None:
+    """See that a model can be swept with ghosts of that distance; 0 is none.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if 0 < distance < model.lookahead:
+        raise UsageError(
+            f"--ghost-distance {distance} is less than the {model.lookahead} bases that this model's initial state "
+            "reads; use 0, or that many or more"
+        )
 
 
 def responses(

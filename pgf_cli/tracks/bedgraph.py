@@ -1,9 +1,11 @@
 """bedGraph: one line per scored base, `chrom start end value`."""
 
+import csv
+import gzip
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -11,12 +13,16 @@ from pgf_cli.tracks.estimates import places_bytes, stored_bytes, values_bytes
 from pgf_cli.tracks.names import check_no_comments, check_printable, shown
 from pgf_cli.tracks.opening import open_all
 from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.reading import PLACE_COLUMNS, read_rows
 from pgf_cli.tracks.request import OutputRequest, TrackSpec
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.single_contig import SingleContigWriter
 from pgf_cli.tracks.tabix import TabixIndex, check_tabix, needs_csi, write_tabix
 from pgf_cli.tracks.textfile import TextFile, repeated
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class BedGraph(OutputFormat):
@@ -46,6 +52,10 @@ class BedGraph(OutputFormat):
             files |= {self._index_key(track): f".{track.name}{suffix}{end}" for track in request.tracks}
         return files
 
+    def open_files(self, request: OutputRequest) -> int:
+        """See OutputFormat; an index is written when its file is closed."""
+        return len(request.tracks)
+
     def estimated_bytes(self, request: OutputRequest) -> int:
         """See OutputFormat."""
         tracks = request.tracks_by_contig()
@@ -55,6 +65,15 @@ class BedGraph(OutputFormat):
     def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
         """See OutputFormat."""
         return open_all(partial(self._open, request, paths, track) for track in request.tracks)
+
+    def read(self, paths: Mapping[str, Path], track: str) -> "pd.DataFrame | None":
+        """See OutputFormat."""
+        path = paths[f"{self.name} {track}"]
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+            track_lines = file.readline().startswith("track ")
+        return read_rows(
+            path, "\t", names=PLACE_COLUMNS, header=None, skiprows=int(track_lines), quoting=csv.QUOTE_NONE
+        )
 
     def _open(self, request: OutputRequest, paths: Mapping[str, Path], track: TrackSpec) -> TrackWriter:
         line = TrackLine(f"{request.name} {track.name}", track.description) if request.track_line else None

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,14 @@ from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.names import check_printable
 from pgf_cli.tracks.opening import open_all
 from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.reading import PLACE_COLUMNS
 from pgf_cli.tracks.request import OutputRequest, TrackSpec
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.single_contig import SingleContigWriter
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST_RECORD = 2**32 - 1
 # One leaf of figwig's chromosome tree; readers scan a leaf but search a larger tree by name.
@@ -73,6 +77,20 @@ class BigWig(OutputFormat):
 
         return open_all(partial(opened, track) for track in request.tracks)
 
+    def read(self, paths: Mapping[str, Path], track: str) -> "pd.DataFrame | None":
+        """See OutputFormat."""
+        import figwig  # noqa: PLC0415 - an optional extra, imported when used
+        import pandas as pd  # noqa: PLC0415 - takes half a second that no run needs
+
+        file = figwig.BigWigReader(paths[f"{self.name} {track}"])
+        frames = []
+        for contig, length in file.chrom_sizes.items():
+            values = file.read(contig, [0], length, missing=np.nan)[0]
+            starts = np.flatnonzero(~np.isnan(values))
+            columns = (contig, starts, starts + 1, values[starts])
+            frames.append(pd.DataFrame(dict(zip(PLACE_COLUMNS, columns, strict=True))))
+        return pd.concat(frames, ignore_index=True)
+
     def _key(self, track: TrackSpec) -> str:
         return f"{self.name} {track.name}"
 
@@ -95,13 +113,13 @@ def check_bigwig(chrom_sizes: Sequence[tuple[str, int]]) -> None:
     for name, length in chrom_sizes:
         if length > _LONGEST_RECORD:
             raise UnwritableBigWigError(
-                f"record {name} has {length:,} bases, bigWig ends at {_LONGEST_RECORD:,}; use --format bedgraph."
+                f"record {name} has {length:,} bases, bigWig ends at {_LONGEST_RECORD:,}; use another --format."
             )
     names = [name.encode() for name, _ in chrom_sizes]
     if len(names) > _SEARCHED_FROM and names != sorted(names):
         raise UnwritableBigWigError(
             f"a bigWig of more than {_SEARCHED_FROM:,} records needs them sorted by name and this FASTA has "
-            f"{len(names):,} in another order; sort the FASTA (seqkit sort) or use --format bedgraph."
+            f"{len(names):,} in another order; sort the FASTA (seqkit sort) or use another --format."
         )
 
 
@@ -169,7 +187,7 @@ class BigWigWriter(TrackWriter):
             worst = too_large[0]
             raise UnwritableBigWigError(
                 f"the {self._track} at {rows.contig}:{rows.starts[worst] + 1} is {values[worst]}, beyond the float32 "
-                "that bigWig stores; use --format bedgraph."
+                "that bigWig stores; use another --format."
             )
         return values.astype(np.float32)
 

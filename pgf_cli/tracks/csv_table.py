@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -10,10 +11,14 @@ from pgf_cli.errors import UsageError
 from pgf_cli.tracks.estimates import places_bytes, stored_bytes, values_bytes
 from pgf_cli.tracks.names import check_no_formulas, check_printable
 from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.reading import PLACE_COLUMNS, read_rows
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.rows import RowBuffer, ScoredRows
 from pgf_cli.tracks.textfile import TextFile, repeated
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LETTERS = pl.Series(list(LETTERS[:4]), dtype=pl.Enum(list(LETTERS[:4])))
 
@@ -54,6 +59,11 @@ class Csv(OutputFormat):
     def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
         """See OutputFormat."""
         return [CsvWriter(paths[self.name], [track.name for track in request.tracks], bgzip=request.bgzip)]
+
+    def read(self, paths: Mapping[str, Path], track: str) -> "pd.DataFrame | None":
+        """See OutputFormat."""
+        columns = [*PLACE_COLUMNS[:3], track]
+        return read_rows(paths[self.name], ",", usecols=columns).rename(columns={track: PLACE_COLUMNS[3]})
 
 
 class CsvWriter(TrackWriter):

@@ -1,5 +1,6 @@
 """The one error for whatever a disk refuses, and writes that are never cut short."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +8,25 @@ from pathlib import Path
 
 from pgf_cli.errors import PgfError
 
+_REMEDIES = {
+    errno.EMFILE: "raise the number of files that a process may have open (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine; try again later",
+    errno.ENAMETOOLONG: "choose a shorter one",
+    errno.EFBIG: "raise the size that a file may have (ulimit -f)",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it writable"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "its folder has gone; create it (mkdir -p)"),
+}
+# Some libraries do not say why; a full disk is the likeliest.
+_LIKELIEST_REMEDY = "free some space there"
+
 
 class WriteError(PgfError, OSError):
     """The system refused to write a file that the run had begun."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         reason = error.strerror or str(error)
-        super().__init__(f"cannot write {path}: {reason}; free some space there or name another folder with --output.")
+        remedy = _REMEDIES.get(error.errno or 0, _LIKELIEST_REMEDY)
+        super().__init__(f"cannot write {path}: {reason}; {remedy}, or name another folder with --output.")
 
 
 @contextmanager
@@ -21,6 +34,9 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn whatever the system says while `path` is written into a WriteError."""
     try:
         yield
+    except PgfError:
+        # Ours, and says more: some are OSErrors too.
+        raise
     except OSError as error:
         raise WriteError(path, error) from error
 

@@ -11,11 +11,10 @@ import numpy as np
 from pgf_cli.errors import PgfError
 from pgf_cli.hits import Hit
 from pgf_cli.tracks.disk import translate_os_errors
-from pgf_cli.tracks.names import reads_as_comment, shown
+from pgf_cli.tracks.names import NamesMet, reads_as_comment, shown
 from pgf_cli.tracks.tables import NOT_APPLICABLE, TableWriter, read_table
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Hit))
-_NAMES_SHOWN = 3
 
 
 class HitsFileError(PgfError, ValueError):
@@ -40,7 +39,7 @@ class HitsBedWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._skipped: dict[str, int] = {}
+        self._skipped = NamesMet()
         with translate_os_errors(path):
             self._file = path.open("w", encoding="utf-8", newline="\n")
 
@@ -51,7 +50,7 @@ class HitsBedWriter:
                 chrom, name, score = shown(hit.chrom), shown(hit.name), round(10 * hit.percentile)
                 self._file.write(f"{chrom}\t{hit.start}\t{hit.end}\t{name}\t{score}\t.\n")
                 if reads_as_comment(hit.chrom):
-                    self._skipped[chrom] = self._skipped.get(chrom, 0) + 1
+                    self._skipped.add(hit.chrom)
 
     def close(self) -> None:
         """Write what is buffered and close."""
@@ -65,12 +64,11 @@ class HitsBedWriter:
 
     def warnings(self) -> list[str]:
         """Say which lines other tools will skip."""
-        if not self._skipped:
+        if not self._skipped.rows:
             return []
-        names = ", ".join(list(self._skipped)[:_NAMES_SHOWN]) + (", ..." if len(self._skipped) > _NAMES_SHOWN else "")
         return [
-            f"{sum(self._skipped.values()):,} hits are on records whose names make their lines in hits.bed comments to "
-            f"other tools ({names}); hits.tsv has them all: rename these records"
+            f"{self._skipped.rows:,} hits are on records whose names make their lines in hits.bed comments to other "
+            f"tools ({self._skipped}); hits.tsv has them all: rename these records"
         ]
 
 
@@ -101,6 +99,10 @@ class HitsTsvWriter:
     def discard(self) -> None:
         """Close, whatever becomes of the content."""
         self._table.discard()
+
+    def warnings(self) -> list[str]:
+        """Say which cells a spreadsheet would compute."""
+        return self._table.warnings("hits.tsv")
 
 
 def read_hits_tsv(path: Path) -> list[Hit]:

@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.tile import TrackWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class OutputFormat(ABC):
     def files(self, request: OutputRequest) -> dict[str, str]:
         """Return what follows the prefix in the name of every file, by a key that begins with the format's name."""
 
+    def open_files(self, request: OutputRequest) -> int:
+        """Return how many files its writers hold open at once."""
+        return len(self.files(request))
+
     @abstractmethod
     def estimated_bytes(self, request: OutputRequest) -> int:
         """Return how many bytes all files take together, within about 20% where every base is scored."""
@@ -54,3 +61,12 @@ class OutputFormat(ABC):
         Raises:
             WriteError: a file cannot be created; none of them is left open.
         """
+
+    def read(self, paths: Mapping[str, Path], track: str) -> "pd.DataFrame | None":
+        """Return a track read back: chrom, start, end (0-based half-open), value; None where the format has none.
+
+        Args:
+            paths: the files of a finished run, by the keys of `files`.
+            track: the track's name.
+        """
+        return None

@@ -2,11 +2,12 @@
 
 import os
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.tracks.output_format import OutputFormat
+from pgf_cli.tracks.registry import format_names, output_format
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.tile import TrackWriter
 
@@ -18,23 +19,40 @@ class OpenFilesError(PgfError, OSError):
     """A run would hold more files open at once than the system lets it."""
 
 
+def check_formats(formats: Sequence[OutputFormat], request: OutputRequest) -> None:
+    """See before computing that the request can be written in every format, and all of it at once.
+
+    Raises:
+        UsageError: options do not fit a format, or tracks would share a file.
+        OpenFilesError: more files would be open than the system lets a process have.
+        PgfError: whatever else a format has against it.
+    """
+    if request.bgzip and not any(each.text for each in formats):
+        text = " or ".join(name for name in format_names() if output_format(name).text)
+        raise UsageError(f"--bgzip compresses text, and no --format given is; add --format {text}, or leave it out")
+    for each in formats:
+        each.check(request)
+    output_files(formats, request)
+    check_open_files(sum(each.open_files(request) for each in formats))
+
+
 def output_files(formats: Iterable[OutputFormat], request: OutputRequest) -> dict[str, str]:
     """Return the files of all formats: key to what follows the prefix; see OutputFormat.files.
 
     Raises:
-        UsageError: two tracks would share a file.
+        UsageError: two tracks have one name, so that they would share a file.
     """
+    seen: set[str] = set()
+    for track in request.tracks:
+        if track.name in seen:
+            raise UsageError(
+                f"two tracks would be called {track.name} and share a file: characters that file names cannot have "
+                "become _ in them; leave one pulse out, or rename its record in the FASTA"
+            )
+        seen.add(track.name)
     files: dict[str, str] = {}
-    keys: dict[str, str] = {}
-    for output_format in formats:
-        for key, suffix in output_format.files(request).items():
-            if suffix in keys:
-                raise UsageError(
-                    f"two tracks would share the file {request.name}{suffix} ({keys[suffix]}, {key}): characters that "
-                    "file names cannot have became _ in both; leave one out, or rename its record in the FASTA"
-                )
-            files[key] = suffix
-            keys[suffix] = key
+    for each in formats:
+        files |= each.files(request)
     return files
 
 
@@ -48,8 +66,8 @@ def open_formats(
     """
     writers: list[TrackWriter] = []
     try:
-        for output_format in formats:
-            writers += output_format.open(request, paths)
+        for each in formats:
+            writers += each.open(request, paths)
     except BaseException:
         for writer in writers:
             writer.discard()

@@ -32,11 +32,15 @@ class RegionRow(NamedTuple):
     iupac: int
 
 
-def write_regions_table(path: Path, rows: Iterable[RegionRow]) -> None:
+def write_regions_table(path: Path, rows: Iterable[RegionRow]) -> list[str]:
     """Write one line per row, as they come, under a header, tab separated; NA for what does not apply.
+
+    Returns:
+        What users should know of the table, a line each.
 
     Raises:
         WriteError: the file cannot be written.
     """
     with TableWriter(path, RegionRow._fields) as table:
         table.write(rows)
+    return table.warnings("regions.tsv")

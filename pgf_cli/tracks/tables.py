@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pgf_cli.tracks.disk import translate_os_errors
-from pgf_cli.tracks.names import shown
+from pgf_cli.tracks.names import NamesMet, reads_as_formula, shown
 
 NOT_APPLICABLE = "NA"
 
@@ -28,6 +28,7 @@ class TableWriter:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, len(columns)
+        self._formulas = NamesMet()
         with translate_os_errors(path):
             self._file = path.open("w", encoding="utf-8", newline="\n")
         self.write([columns])
@@ -35,12 +36,25 @@ class TableWriter:
     def write(self, rows: Iterable[Iterable[Cell]]) -> None:
         """Append rows, each with a cell for every column."""
         for row in rows:
-            cells = [_text(cell) for cell in row]
+            cells = [self._text(cell) for cell in row]
             if len(cells) != self._columns:
                 raise ValueError(f"{len(cells)} cells for {self._columns} columns")
             # What the rows' source raises is not this file's.
             with translate_os_errors(self._path):
                 self._file.write("\t".join(cells) + "\n")
+
+    def warnings(self, name: str) -> list[str]:
+        """Say which cells a spreadsheet would compute; a table keeps names as they are, for programs to match.
+
+        Args:
+            name: what the table is called to people.
+        """
+        if not self._formulas.rows:
+            return []
+        return [
+            f"{self._formulas.rows:,} cells of {name} begin with a sign that makes them formulas to a spreadsheet "
+            f"({self._formulas}): import its columns as text, or rename what bears these names"
+        ]
 
     def close(self) -> None:
         """Write what is buffered and close."""
@@ -51,6 +65,15 @@ class TableWriter:
         """Close, whatever becomes of the content."""
         with suppress(OSError):
             self._file.close()
+
+    def _text(self, cell: Cell) -> str:
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return NOT_APPLICABLE
+        if not isinstance(cell, str):
+            return str(cell)
+        if reads_as_formula(cell):
+            self._formulas.add(cell)
+        return shown(cell)
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -80,9 +103,3 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
                 raise ValueError(f"line {number} has {len(cells)} cells and the header {len(header)}")
             rows.append(cells + [""] * (len(header) - len(cells)))
     return header, rows
-
-
-def _text(cell: Cell) -> str:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return NOT_APPLICABLE
-    return shown(cell) if isinstance(cell, str) else str(cell)

@@ -14,3 +14,27 @@ def test_a_high_null_peak_counts_against_every_hit_below_it():
 def test_rates_never_exceed_one():
     assert false_discovery_rates([1.0], [3.0, 2.0]) == [1.0]
     assert false_discovery_rates([], [3.0]) == []
+
+
+def test_ties_with_the_null_count_against_a_hit():
+    assert false_discovery_rates([5.0, 5.0, 4.0], [5.0, 5.0, 5.0]) == [1.0, 1.0, 1.0]
+    assert false_discovery_rates([6.0, 5.0, 4.0, 3.0], [5.0, 4.0, 4.0]) == [0.0, 0.5, 0.75, 0.75]
+
+
+def test_many_hits_and_null_peaks_take_no_square_of_comparisons():
+    class Counted(float):
+        comparisons = 0
+
+        def __lt__(self, other):
+            Counted.comparisons += 1
+            return float.__lt__(self, other)
+
+        def __ge__(self, other):
+            Counted.comparisons += 1
+            return float.__ge__(self, other)
+
+    count = 5000
+    null = [Counted(value) for value in range(count, 0, -1)]
+    rates = false_discovery_rates([value + 0.5 for value in range(count, 0, -1)], null)
+    assert rates == [rank / (rank + 1) for rank in range(count)]
+    assert Counted.comparisons < 30 * count

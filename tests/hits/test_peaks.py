@@ -114,3 +114,23 @@ def test_memory_does_not_grow_with_the_record():
         return most
 
     assert peak_memory(100) < 1.1 * peak_memory(20)
+
+
+def test_ranking_takes_linear_time_however_many_regions_are_kept_apart(monkeypatch):
+    ranked = []
+    lexsort = np.lexsort
+
+    def counted(keys):
+        ranked.append(len(keys[0]))
+        return lexsort(keys)
+
+    monkeypatch.setattr(np, "lexsort", counted)
+    monkeypatch.setattr("pgf_cli.hits.peaks._BLOCK", 64)
+    regions, scored = 3000, np.ones(5, dtype=bool)
+    values = np.random.default_rng(2).random((regions, 5))
+    finder = PeakFinder(distance=1, keep=10**6)
+    for index, one in enumerate(values):
+        finder.add(10 * index, one, scored)
+    track = np.pad(values, ((0, 0), (0, 5))).ravel()
+    assert finder.finish() == peaks_by_definition(track, track > 0, 1, 10**6)
+    assert sum(ranked) < 4 * len(finder.finish())

@@ -1,5 +1,7 @@
 """The sketch against NumPy's exact statistics."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,27 @@ def test_asking_first_and_adding_later_is_refused():
     assert sketch.median == 2.0
     with pytest.raises(RuntimeError, match="no more values"):
         sketch.add(np.arange(5.0))
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 1000, 65_535, 65_536, 65_537, 200_000])
+def test_how_values_come_makes_no_difference_at_any_size(count):
+    values = np.random.default_rng(count).normal(size=count)
+    whole, pieces = sketched(values), sketched(values, range(0, count, 97))
+    for sketch in (whole, pieces):
+        assert sketch.count == count
+    assert (whole.median, whole.mad) == (pieces.median, pieces.mad)
+    if count <= 65_536:
+        assert (whole.median, whole.mad) == (np.median(values), exact_mad(values))
+
+
+def test_sketches_of_many_short_records_are_small():
+    values = np.random.default_rng(1).normal(size=100)
+    tracemalloc.start()
+    try:
+        sketches = [sketched(values) for _ in range(1000)]
+        medians = {sketch.median for sketch in sketches}
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert medians == {np.median(values)}
+    assert held / len(sketches) < 3000

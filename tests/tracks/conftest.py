@@ -1,6 +1,6 @@
 """A small scored genome: ties, an N run longer than a tile, tiny and huge values, two records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pgf_cli.tracks.request import OutputRequest, Span, TrackSpec
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
 
@@ -72,3 +73,18 @@ def full_disk() -> Path:
     if not device.exists():
         pytest.skip("this system has no /dev/full")
     return device
+
+
+@pytest.fixture
+def make_request() -> Callable[..., OutputRequest]:
+    """A request for one track of two records, `chr1` and `chr2`, both written whole; fields can be replaced."""
+
+    def make(**fields: Any) -> OutputRequest:
+        lengths = fields.pop("lengths", {"chr1": 60, "chr2": 40})
+        spans = [Span(contig, 0, length) for contig, length in lengths.items()]
+        tracks = (TrackSpec("response", None, "what it is; unit"),)
+        given = {"name": "x", "tracks": tracks, "lengths": lengths, "spans": spans, "regions": spans}
+        given |= {"dtype": np.dtype(np.float32), "bgzip": False, "track_line": False, "adjoint": True}
+        return OutputRequest(**given | fields)
+
+    return make

@@ -2,66 +2,77 @@
 
 import numpy as np
 import pytest
-from pgf_cli.tracks.UNKNOWN_estimated_bytes import estimated_bytes
 
-from pgf_cli.tracks.bedgraph import BedGraphWriter
-from pgf_cli.tracks.bigwig import BigWigWriter
-from pgf_cli.tracks.csv_table import CsvWriter
 from pgf_cli.tracks.estimates import readable_bytes
-from pgf_cli.tracks.request import Span
-from pgf_cli.tracks.tabix import TabixIndex
-from pgf_cli.tracks.tile import ScoredTile
+from pgf_cli.tracks.outputs import open_formats
+from pgf_cli.tracks.registry import format_names, output_format
+from pgf_cli.tracks.request import Span, TrackSpec
+from pgf_cli.tracks.tile import HYPOTHETICAL, ScoredTile
 
+LENGTHS = {"chrI": 30_000, "a_much_longer_name": 100_010_000}
 SPANS = [Span("chrI", 0, 30_000), Span("a_much_longer_name", 99_990_000, 100_010_000)]
+REGIONS = [Span("a_much_longer_name", start, start + 5000) for start in (99_991_000, 99_990_000, 99_993_000)]
 
 
-def written_bytes(writer, path, tracks, dtype, scale):
+def written_bytes(made, request, folder, scale):
+    """Size of all files of a format after random scores."""
+    paths = {key: folder / f"x{suffix}" for key, suffix in made.files(request).items()}
     rng = np.random.default_rng(1)
-    for span in SPANS:
-        length = span.end - span.start
-        values = {track: (scale * rng.lognormal(size=length)).astype(dtype) for track in tracks}
-        writer.write(ScoredTile(span.contig, span.start, rng.integers(0, 4, length, dtype=np.uint8), values))
-    writer.close()
-    return path.stat().st_size
+    names = [*(track.name for track in request.tracks), *HYPOTHETICAL]
+    writers = open_formats([made], request, paths)
+    for span in request.spans:
+        bases = rng.integers(0, 4, span.end - span.start, dtype=np.uint8)
+        values = {name: (scale * rng.lognormal(size=len(bases))).astype(request.dtype) for name in names}
+        for writer in writers:
+            writer.write(ScoredTile(span.contig, span.start, bases, values))
+    for writer in writers:
+        writer.close()
+    return sum(path.stat().st_size for path in paths.values())
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
-def test_text_is_estimated_within_a_fifth(dtype, scale, tmp_path):
-    path, itemsize = tmp_path / "t", np.dtype(dtype).itemsize
-    bedgraph = written_bytes(BedGraphWriter(path, "a"), path, ["a"], dtype, scale)
-    assert estimated_bytes("bedgraph", SPANS, 1, itemsize) == pytest.approx(bedgraph, rel=0.2)
-    assert estimated_bytes("bedgraph", SPANS, 3, itemsize) == pytest.approx(3 * bedgraph, rel=0.2)
-    table = written_bytes(CsvWriter(path, ["a", "b"]), path, ["a", "b"], dtype, scale)
-    assert estimated_bytes("csv", SPANS, 2, itemsize) == pytest.approx(table, rel=0.2)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", format_names())
+def test_every_format_is_estimated_within_a_fifth(name, dtype, scale, make_request, tmp_path):
+    # One track is about a single record: its file holds nothing of the other.
+    tracks = (TrackSpec("a", None, ""), TrackSpec("b", None, ""), TrackSpec("c", "chrI", ""))
+    request = make_request(lengths=LENGTHS, spans=SPANS, regions=REGIONS, tracks=tracks, dtype=np.dtype(dtype))
+    made = output_format(name)
+    if name == "csv":
+        request = make_request(lengths=LENGTHS, spans=SPANS, tracks=tracks[:2], dtype=np.dtype(dtype))
+    assert made.estimated_bytes(request) == pytest.approx(written_bytes(made, request, tmp_path, scale), rel=0.2)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_compressed_text_is_estimated_within_a_fifth(dtype, tmp_path):
-    path, itemsize = tmp_path / "t", np.dtype(dtype).itemsize
-    index = TabixIndex(tmp_path / "index", csi=False)
-    bedgraph = written_bytes(BedGraphWriter(path, "a", index=index), path, ["a"], dtype, 1.0)
-    assert estimated_bytes("bedgraph", SPANS, 1, itemsize, bgzip=True) == pytest.approx(bedgraph, rel=0.2)
-    table = written_bytes(CsvWriter(path, ["a", "b"], bgzip=True), path, ["a", "b"], dtype, 1.0)
-    assert estimated_bytes("csv", SPANS, 2, itemsize, bgzip=True) == pytest.approx(table, rel=0.2)
+@pytest.mark.parametrize("name", ["bedgraph", "csv"])
+def test_compressed_text_is_estimated_within_a_fifth(name, dtype, make_request, tmp_path):
+    tracks = (TrackSpec("a", None, ""), TrackSpec("b", None, ""))
+    request = make_request(lengths=LENGTHS, spans=SPANS, tracks=tracks, dtype=np.dtype(dtype), bgzip=True)
+    made = output_format(name)
+    assert made.estimated_bytes(request) == pytest.approx(written_bytes(made, request, tmp_path, 1.0), rel=0.2)
 
 
-def test_positions_are_counted_to_the_character(tmp_path):
+def test_positions_are_counted_to_the_character(make_request, tmp_path):
     # With a value of known width what is left is exact: "0.5" instead of the mean width.
-    path = tmp_path / "t"
-    writer = BedGraphWriter(path, "a")
-    for span in (spans := [Span("c", 0, 1234), Span("c", 99_998, 100_003)]):
+    spans = [Span("c", 0, 1234), Span("c", 99_998, 100_003)]
+    request = make_request(lengths={"c": 200_000}, spans=spans)
+    made = output_format("bedgraph")
+    (writer,) = made.open(request, {"bedgraph response": tmp_path / "t"})
+    for span in spans:
         length = span.end - span.start
-        writer.write(ScoredTile("c", span.start, np.zeros(length, dtype=np.uint8), {"a": np.full(length, 0.5)}))
+        writer.write(ScoredTile("c", span.start, np.zeros(length, dtype=np.uint8), {"response": np.full(length, 0.5)}))
     writer.close()
-    assert estimated_bytes("bedgraph", spans, 1, 4) - (1234 + 5) * (11 - 3) == path.stat().st_size
+    assert made.estimated_bytes(request) - (1234 + 5) * (11 - 3) == (tmp_path / "t").stat().st_size
 
 
-def test_bigwig_is_estimated_roughly(tmp_path):
-    path = tmp_path / "t.bw"
-    sizes = [("chrI", 30_000), ("a_much_longer_name", 100_010_000)]
-    written = written_bytes(BigWigWriter(path, "a", sizes), path, ["a"], np.float32, 1.0)
-    assert estimated_bytes("bigwig", SPANS, 1, 4) == pytest.approx(written, rel=0.3)
+def test_twenty_thousand_records_and_tracks_are_estimated_at_once(make_request):
+    # What grew with records times records took minutes here.
+    lengths = {f"NW_{i:09}.1": 100 for i in range(20_000)}
+    tracks = tuple(TrackSpec(f"response.{contig}", contig, "") for contig in lengths)
+    request = make_request(lengths=lengths, tracks=tracks)
+    one = make_request(lengths=lengths)
+    assert output_format("bedgraph").estimated_bytes(request) == output_format("bedgraph").estimated_bytes(one)
+    assert output_format("bigwig").estimated_bytes(request) == round(5.3 * 2_000_000)
 
 
 @pytest.mark.parametrize(

@@ -1,103 +1,123 @@
-"""Arrays for motif tools, read back by numpy.load."""
+"""Hypothetical scores and sequence of regions, read back by numpy.load."""
 
 import errno
-import time
-import zipfile
+import os
+import re
 
 import numpy as np
 import pytest
 
+from pgf_cli.errors import UsageError
 from pgf_cli.tracks.disk import WriteError
-from pgf_cli.tracks.npz_file import write_npz
+from pgf_cli.tracks.npz import NpzWriter
+from pgf_cli.tracks.registry import output_format
+from pgf_cli.tracks.request import Span
+from pgf_cli.tracks.tile import HYPOTHETICAL, NonFiniteScoreError, ScoredTile, finishing
+
+LENGTH = 30
+# Overlapping, one inside a tile, in no order, one twice, one that ends with its record.
+REGIONS = [Span(*region) for region in [("b", 40, 70), ("a", 10, 40), ("b", 0, 30), ("a", 25, 55), ("a", 10, 40)]]
+WRITTEN = [Span("a", 10, 55), Span("b", 0, 30), Span("b", 40, 70)]
 
 
-def reading(array):
-    """``read`` of an array (N, 4, L)."""
-    return lambda region, column, start, end: array[region, column, start:end]
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def scores(request):
+    """Bases and hypothetical scores (4, L) of two records."""
+    rng = np.random.default_rng(5)
+    made = {}
+    for contig, length in (("a", 90), ("b", 70)):
+        bases = rng.integers(0, 5, length, dtype=np.uint8)
+        made[contig] = bases, rng.normal(size=(4, length)).astype(request.param)
+    return made
 
 
-def scores(shape, dtype=np.float32):
-    return np.random.default_rng(sum(shape)).normal(size=shape).astype(dtype)
+def tiles(scores, size):
+    for contig, start, end in WRITTEN:
+        bases, values = scores[contig]
+        for at in range(start, end, size):
+            here = slice(at, min(at + size, end))
+            named = {name: values[column, here] for column, name in enumerate(HYPOTHETICAL)}
+            yield ScoredTile(contig, at, bases[here], {"contribution": np.full(len(bases[here]), np.nan), **named})
 
 
-def write(path, array):
-    write_npz(path, len(array), array.shape[2], array.dtype, reading(array))
+def write(folder, scores, size=13, regions=REGIONS):
+    dtype = scores["a"][1].dtype
+    writer = NpzWriter(folder / "h.npz", folder / "o.npz", regions, dtype)
+    with finishing([writer]):
+        for tile in tiles(scores, size):
+            writer.write(tile)
+    return writer
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(3, 4, 50), (1, 4, 1), (2, 4, 16), (0, 4, 7), (2, 4, 0)])
-@pytest.mark.parametrize("block", [7, 16, 1000])
-def test_numpy_reads_back_every_region_base_and_position(block, shape, dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", block)
-    array = scores(shape, dtype)
-    write(tmp_path / "a.npz", array)
-    with np.load(tmp_path / "a.npz") as read:
-        assert read.files == ["arr_0"]
-        assert read["arr_0"].dtype == dtype
-        np.testing.assert_array_equal(read["arr_0"], array)
+def read(path):
+    with np.load(path) as file:
+        assert file.files == ["arr_0"]
+        return file["arr_0"]
 
 
-def test_the_member_is_the_very_file_that_numpy_writes(tmp_path):
-    array = scores((3, 4, 50))
-    write(tmp_path / "ours.npz", array)
-    np.save(tmp_path / "numpys.npy", array)
-    with zipfile.ZipFile(tmp_path / "ours.npz") as archive:
-        assert archive.testzip() is None
-        assert archive.read("arr_0.npy") == (tmp_path / "numpys.npy").read_bytes()
-        assert archive.comment == b"arr_0: regions x A, C, G, T x positions"
+@pytest.mark.parametrize("size", [1, 13, 45, 1000])
+def test_rows_are_the_regions_as_they_were_asked_for(size, scores, tmp_path):
+    write(tmp_path, scores, size)
+    expected = np.stack([scores[contig][1][:, start:end] for contig, start, end in REGIONS])
+    read_back = read(tmp_path / "h.npz")
+    assert read_back.dtype == expected.dtype
+    np.testing.assert_array_equal(read_back, expected)
+    one_hot = np.stack([np.eye(5, 4)[scores[contig][0][start:end]].T for contig, start, end in REGIONS])
+    np.testing.assert_array_equal(read(tmp_path / "o.npz"), one_hot)
+    assert read(tmp_path / "o.npz").dtype == expected.dtype
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["h.npz", "o.npz"]
 
 
-def test_a_read_that_compares_codes_writes_the_sequence_one_hot_with_zeros_at_n(tmp_path):
-    codes = np.array([[0, 1, 2, 3, 4], [3, 3, 0, 4, 1]], dtype=np.uint8)
-    write_npz(tmp_path / "ohe.npz", 2, 5, np.dtype(np.float32), lambda r, c, start, end: codes[r, start:end] == c)
-    with np.load(tmp_path / "ohe.npz") as read:
-        np.testing.assert_array_equal(read["arr_0"], np.eye(5, 4, dtype=np.float32)[codes].transpose(0, 2, 1))
+@pytest.mark.parametrize("most", [1, 7])
+def test_writes_and_reads_that_are_cut_short_lose_nothing(most, scores, tmp_path, monkeypatch):
+    pwrite, pread = os.pwrite, os.pread
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:most], offset))
+    monkeypatch.setattr(os, "pread", lambda file, size, offset: pread(file, min(size, most), offset))
+    write(tmp_path, scores)
+    expected = np.stack([scores[contig][1][:, start:end] for contig, start, end in REGIONS])
+    np.testing.assert_array_equal(read(tmp_path / "h.npz"), expected)
 
 
-def test_never_more_than_a_block_is_asked_for_and_in_the_file_s_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", 10)
-    asked = []
+def test_a_disk_that_fills_up_while_tiles_come_is_one_line_naming_the_file(scores, tmp_path, monkeypatch):
+    def full(file, data, offset):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def read(region, column, start, end):
-        asked.append((region, column, start))
-        assert 0 < end - start <= 10
-        return np.zeros(end - start)
-
-    write_npz(tmp_path / "a.npz", 2, 25, np.dtype(np.float32), read)
-    assert asked == [(region, column, start) for region in range(2) for column in range(4) for start in (0, 10, 20)]
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(WriteError, match=r"cannot write .*h\.npz: No space left"):
+        write(tmp_path, scores)
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_same_values_give_the_same_bytes_whatever_the_time(tmp_path, monkeypatch):
-    array = scores((2, 4, 30))
-    write(tmp_path / "a.npz", array)
-    monkeypatch.setattr(time, "time", lambda: 2e9)
-    monkeypatch.setattr("pgf_cli.tracks.npz_file.BLOCK_VALUES", 4)
-    write(tmp_path / "b.npz", array)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+def test_a_gap_in_a_region_is_an_error_and_not_zeros(scores, tmp_path):
+    with pytest.raises(ValueError, match="119 of 120 positions"):
+        write(tmp_path, scores, regions=[Span("a", 10, 40), Span("a", 25, 55), Span("b", 0, 30), Span("b", 39, 69)])
 
 
-@pytest.mark.parametrize("length", [3, 100_000])
-def test_a_full_disk_is_one_line_naming_the_file(length, full_disk):
-    with pytest.raises(WriteError, match=rf"cannot write {full_disk}: No space left.*--output") as caught:
-        write(full_disk, scores((1, 4, length)))
-    assert "\n" not in str(caught.value)
+def test_a_score_that_is_no_number_is_named_and_one_at_n_is_none(scores, tmp_path):
+    bases, values = scores["a"]
+    bases[20], values[2, 20] = 4, np.inf
+    write(tmp_path, scores)
+    assert read(tmp_path / "h.npz")[1, 2, 10] == 0
+    bases[20] = 1
+    with pytest.raises(NonFiniteScoreError, match="hypothetical G at a:21 is inf"):
+        write(tmp_path, scores)
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(WriteError, match=r"cannot write .*No such file"):
-        write(tmp_path / "none" / "a.npz", scores((1, 4, 3)))
+@pytest.mark.parametrize(("factor", "warned"), [(1e-9, True), (1, False), (1e5, True)])
+def test_scores_that_float16_cannot_hold_are_warned_of(factor, warned, scores, tmp_path):
+    largest = max(abs(scores[contig][1][:, start:end]).max() for contig, start, end in REGIONS)
+    scaled = {contig: (bases, values * values.dtype.type(factor)) for contig, (bases, values) in scores.items()}
+    said = write(tmp_path, scaled).warnings()
+    assert bool(said) == warned
+    if warned:
+        assert float(re.search(r"score is (\S+);", said[0])[1]) == pytest.approx(largest * factor, rel=1e-2)
+        assert "float16" in said[0]
 
 
-def test_what_cannot_be_read_is_not_blamed_on_the_file_written(tmp_path):
-    def read(region, column, start, end):
-        raise OSError(errno.EIO, "the spool is gone")
-
-    with pytest.raises(OSError, match="the spool is gone") as caught:
-        write_npz(tmp_path / "a.npz", 1, 5, np.dtype(np.float32), read)
-    assert not isinstance(caught.value, WriteError)
-
-
-@pytest.mark.parametrize("given", [1, 4, 6])
-def test_a_read_of_another_length_is_refused_and_shifts_nothing(given, tmp_path):
-    with pytest.raises(ValueError, match="reshape"):
-        write_npz(tmp_path / "a.npz", 1, 5, np.dtype(np.float32), lambda *_: np.zeros(given))
+def test_what_does_not_fit_the_arrays_is_refused_before_computing(make_request):
+    npz = output_format("npz")
+    npz.check(make_request(regions=REGIONS))
+    with pytest.raises(UsageError, match="npz holds the adjoint's hypothetical scores; use --mode adjoint"):
+        npz.check(make_request(regions=REGIONS, adjoint=False))
+    with pytest.raises(UsageError, match="regions of one length, and these have 30 to 31 bases"):
+        npz.check(make_request(regions=[*REGIONS, Span("a", 0, 31)]))

@@ -18,8 +18,8 @@ from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import FrechetModel, StreamingModel
 from pgf_cli.core.models.protocol import State
 from pgf_cli.core.objectives import Objective
-from pgf_cli.core.threads import flush_denormals
 from pgf_cli.core.one_hot import one_hot
+from pgf_cli.core.threads import flush_denormals
 
 AUTOGRAD, CHECKPOINTING, TORCH_FUNC = "autograd", "checkpointing", "torch.func, tiled"
 

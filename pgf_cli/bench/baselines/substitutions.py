@@ -15,8 +15,8 @@ from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Pulse, Pulses
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.models.protocol import State, map_state
-from pgf_cli.core.threads import flush_denormals
 from pgf_cli.core.one_hot import one_hot
+from pgf_cli.core.threads import flush_denormals
 
 
 class Response(NamedTuple):

@@ -47,7 +47,7 @@ class AdjointTile(NamedTuple):
     value: float
     """The tile's share of the objective, summed in float64."""
     before: AdjointEdge | None
-    """What passes the tile's left edge, on the model's device; None where the initial state has still to add to x_bar."""
+    """What passes the tile's left edge, on the model's device; None where x_bar lacks the initial state's share."""
 
 
 def adjoint_sweep(

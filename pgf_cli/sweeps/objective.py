@@ -1,0 +1,82 @@
+"""Which scalar of a model's output the adjoint differentiates, chosen by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.objectives import Logit, LogLikelihood, Objective, SumOutputs, Targets
+from pgf_cli.core.one_hot import X_COLUMNS
+from pgf_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class NamedObjective:
+    """An objective that a model's output has."""
+
+    name: str
+    """``loglik``, ``sum`` or ``logit:J``."""
+    column: int | None
+    """Of a ``logit``: the row of the head."""
+    channels: int
+    """Of the model's output."""
+
+    def over(self, targets: Targets | None, model: StreamingModel) -> Objective:
+        """Return the objective at target positions, in the coordinates of the sweep; None: at all."""
+        # Where tiles come back to; the adjoint sweep sends weights on to the model.
+        host = torch.device("cpu")
+        if self.name == "loglik":
+            return LogLikelihood(targets, model.dtype, host)
+        if self.column is not None:
+            return Logit(targets, self.column, self.channels, model.dtype, host)
+        return SumOutputs(targets, self.channels, model.dtype, host)
+
+
+def output_layer_for(objective: str | None, output_layer: OutputLayer | None) -> OutputLayer | None:
+    """Return the output layer to build the model with: a ``logit`` objective asks for logits.
+
+    Raises:
+        UsageError: it was asked to be another.
+    """
+    if objective is None or not objective.startswith("logit:"):
+        return output_layer
+    if output_layer not in (None, "logits"):
+        raise UsageError(f"--objective {objective} needs --output-layer logits, not {output_layer}")
+    return "logits"
+
+
+def choose_objective(name: str | None, model: StreamingModel, alphabet: Mapping[str, int]) -> NamedObjective:
+    """Return the objective of that name; None is ``loglik`` where the output is log-probabilities, else ``sum``.
+
+    Args:
+        name: ``loglik``, ``sum`` or ``logit:J``, J a letter of the alphabet or a row of the head.
+        model: whose output it is taken of.
+        alphabet: head row by letter.
+
+    Raises:
+        UsageError: it cannot be read, or the model's output does not have it.
+    """
+    name = name or ("loglik" if model.output == "logprobs" else "sum")
+    x = torch.zeros(1, X_COLUMNS, dtype=model.dtype, device=model.device)
+    with torch.no_grad():
+        channels = model.forward(x, model.initial_state(x[: model.lookahead]))[0].shape[1]
+    if name.startswith("logit:"):
+        return NamedObjective(name, _column(name, alphabet, channels), channels)
+    if name == "loglik" and model.output != "logprobs":
+        raise UsageError(f"--objective loglik needs --output-layer logprobs, and this run's is {model.output}")
+    if name not in ("loglik", "sum"):
+        raise UsageError(
+            f"--objective {name} cannot be read; use loglik, sum, or logit:J, J a base or a row of the head"
+        )
+    return NamedObjective(name, None, channels)
+
+
+def _column(name: str, alphabet: Mapping[str, int], channels: int) -> int:
+    which = name.removeprefix("logit:")
+    if which.upper() in alphabet:
+        return alphabet[which.upper()]
+    if which.isdecimal() and int(which) < channels:
+        return int(which)
+    raise UsageError(f"--objective {name}: the head has no {which!r}; use A, C, G, T or a row from 0 to {channels - 1}")
