@@ -1,11 +1,12 @@
 """SIGKILL at random moments: whatever is under way, ``--resume`` ends with the bytes of an uninterrupted run."""
 
+import itertools
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from crash_scenes import SCENES, Scene
+from crash_scenes import Scene
 from left_behind import check_unfinished
 from stage import Stage
 
@@ -13,13 +14,15 @@ KILLED_AGAIN = 0.5
 """How often the run that goes on is killed, too."""
 
 
-def kill_at_random(stage: Stage, count: int, chance: random.Random) -> Iterator[tuple[str, Callable[[], int]]]:
+def kill_at_random(
+    stage: Stage, scenes: Sequence[Scene], chance: random.Random
+) -> Iterator[tuple[str, Callable[[], int]]]:
     """Yield what is done and a function that does it: kills one run, at least once, and lets it go on to its end.
 
     The function returns how often it has killed.
     """
-    for number in range(count):
-        scene = SCENES[number % len(SCENES)]
+    for number in itertools.count():
+        scene = scenes[number % len(scenes)]
         yield f"kill {scene.name}", lambda scene=scene: _killed_and_resumed(stage, scene, chance)  # type: ignore[misc]
 
 

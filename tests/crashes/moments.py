@@ -1,133 +1,67 @@
-"""Death between any two system calls that change names or sync: one run, copied before each of them.
+"""Death between any two calls that change names or sync: whatever it leaves, ``--resume`` ends with the same bytes."""
 
-A copy holds what a SIGKILL at that moment would leave. What a power cut would leave is worked out from what was synced
-until then: names, or contents, or both, as they were when they were last synced.
-"""
-
-import functools
-import os
-import shutil
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from crash_scenes import SCENES, Scene
+from crash_scenes import Scene
 from left_behind import PARTS, check_unfinished
+from recorder import UNSYNCED_NAMES, WAYS, Recorder
 from stage import Stage
 
-CALLS = ("replace", "rename", "unlink", "remove", "mkdir", "rmdir", "fsync", "posix_fallocate")
-WAYS = ("killed", "contents as synced", "names and contents as synced")
 JOURNAL = "journal.json"
+SAVED = "*.state"
 
 
-class Recorder:
-    """Copies a folder before every system call of a process that it is installed in.
+def die_at_moments(
+    stage: Stage, scenes: Sequence[Scene], count: int | None, chance: random.Random
+) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield what is done and a function that does it: lets a run go on from what one moment leaves of it.
 
     Args:
-        folder: what is copied.
-        copies: where to; a folder a copy.
-        commit_only: copy while the outputs are put in place, and not before.
+        stage: where.
+        scenes: of each, one run is recorded.
+        count: how many moments of each are tried, one half of them while files are put in place; None: all, each in
+            all ways.
+        chance: chooses.
     """
-
-    def __init__(self, folder: Path, copies: Path, *, commit_only: bool) -> None:
-        self._folder, self._copies, self._commit_only = folder, copies, commit_only
-        self._number, self._busy = 0, False
-        self._synced: dict[tuple[int, int], bytes] = {}
-        self._names: dict[str, dict[str, tuple[int, int]]] = {}
-        self._alive: dict[tuple[int, int], int] = {}
-
-    def install(self) -> None:
-        """Watch this process from now on."""
-        # What stands there at the beginning is on the disk.
-        for path in self._folder.iterdir():
-            with path.open("rb") as file:
-                self._keep(file.fileno())
-        self._names["."] = self._listing(".")
-        for name in CALLS:
-            setattr(os, name, self._watched(name, getattr(os, name)))
-
-    def _watched(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(call)
-        def watched(*arguments: Any, **options: Any) -> Any:
-            if self._busy:
-                return call(*arguments, **options)
-            self._busy = True
-            try:
-                if not self._commit_only or (self._folder / PARTS / JOURNAL).exists():
-                    self._copy(name)
-                result = call(*arguments, **options)
-                if name == "fsync":
-                    self._remember(arguments[0])
-                return result
-            finally:
-                self._busy = False
-
-        return watched
-
-    def _remember(self, descriptor: int) -> None:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        if not path.is_relative_to(self._folder):
-            return
-        if path.is_dir():
-            folder = str(path.relative_to(self._folder))
-            self._names[folder] = self._listing(folder)
-        else:
-            self._keep(descriptor)
-
-    def _keep(self, descriptor: int) -> None:
-        found = os.stat(descriptor)
-        self._synced[found.st_dev, found.st_ino] = Path(f"/proc/self/fd/{descriptor}").read_bytes()
-
-    def _listing(self, folder: str) -> dict[str, tuple[int, int]]:
-        """Names of files to what identifies them; each is held open, so that nothing else gets its identity."""
-        names = {}
-        for path in (self._folder / folder).iterdir():
-            if path.is_file():
-                found = path.stat()
-                identity = names[path.name] = (found.st_dev, found.st_ino)
-                if identity not in self._alive:
-                    self._alive[identity] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return names
-
-    def _copy(self, call: str) -> None:
-        at = self._copies / f"{self._number:04d}-{call}"
-        self._number += 1
-        shutil.copytree(self._folder, at / WAYS[0])
-        folders = [folder for folder in (".", PARTS) if (self._folder / folder).is_dir()]
-        now = {folder: self._listing(folder) for folder in folders}
-        self._lay_out(at / WAYS[1], now)
-        # The name of the folder of unfinished work is of no account while nothing in it was synced.
-        self._lay_out(at / WAYS[2], {folder: self._names.get(folder, {}) for folder in folders})
-
-    def _lay_out(self, to: Path, names: dict[str, dict[str, tuple[int, int]]]) -> None:
-        for folder, files in names.items():
-            (to / folder).mkdir(parents=True, exist_ok=True)
-            for name, identity in files.items():
-                (to / folder / name).write_bytes(self._synced.get(identity, b""))
-
-
-def die_at_every_moment(stage: Stage, scenes: int, *, commit_only: bool) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what is done and a function that does it: lets a run go on from what it would have left at one moment."""
-    for scene in SCENES[:scenes]:
+    for scene in scenes:
         reference = stage.reference(scene)
         folder = stage.folder(reference.older_folder)
         copies = folder.with_name(f"{folder.name}.moments")
         copies.mkdir()
-        ended = stage.start(scene, folder, prepare=Recorder(folder, copies, commit_only=commit_only).install).wait()
+        ended = stage.start(scene, folder, prepare=Recorder(folder, copies).install).wait()
         if ended.status != 0:
             raise RuntimeError(f"the run that is recorded ended with {ended.status}: {ended.stderr}")
-        stage.clear(folder)
-        for moment in sorted(copies.iterdir()):
-            for way in WAYS:
-                yield f"{way} before {moment.name} of {scene.name}", _resumes(stage, scene, moment / way)
+        for left in _chosen(sorted(copies.iterdir()), count, chance):
+            yield f"{left.name}, before {left.parent.name}, {scene.name}", _resumes(stage, scene, left)
         stage.clear(copies)
 
 
-def _resumes(stage: Stage, scene: Scene, folder: Path) -> Callable[[], int]:
+def _chosen(moments: Sequence[Path], count: int | None, chance: random.Random) -> list[Path]:
+    every = [moment / way for moment in moments for way in WAYS]
+    if count is None:
+        return every
+    in_place = [left for left in every if (left.parent / WAYS[0] / PARTS / JOURNAL).exists()]
+    return chance.sample(in_place, (count + 1) // 2) + chance.sample(every, count // 2)
+
+
+def _resumes(stage: Stage, scene: Scene, left: Path) -> Callable[[], int]:
     def resumes() -> int:
         reference = stage.reference(scene)
-        check_unfinished(folder, reference.wanted, reference.older)
-        stage.resume(scene, folder)
+        check_unfinished(left, reference.wanted, reference.older)
+        _check_saved(left)
+        stage.resume(scene, left)
         return 1
 
     return resumes
+
+
+def _check_saved(left: Path) -> None:
+    """See that what is saved is so also after a power cut: all but what was being saved at that moment."""
+    saved, there = (
+        {path.name for path in (left.parent / way / PARTS).glob(SAVED)} for way in (WAYS[0], UNSYNCED_NAMES)
+    )
+    # The folder of unfinished work is emptied when its files are in place.
+    if not (left.parent / WAYS[0] / PARTS / JOURNAL).exists():
+        assert len(saved - there) <= 1, f"a power cut takes {sorted(saved - there)}"

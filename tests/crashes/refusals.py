@@ -2,17 +2,18 @@
 
 import errno
 import functools
+import itertools
 import os
 import random
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crash_scenes import SCENES, Scene
+from crash_scenes import Scene
 from forked_runs import Ended
 from left_behind import check_finished, check_one_line, check_unfinished
 from stage import Reference, Stage
@@ -22,7 +23,9 @@ CALLS = ("pwrite", "posix_fallocate", "fsync", "replace", "mkdir")
 DISK_BYTES = 64 << 20
 
 
-def refuse_at_random(stage: Stage, count: int, chance: random.Random) -> Iterator[tuple[str, Callable[[], int]]]:
+def refuse_at_random(
+    stage: Stage, scenes: Sequence[Scene], chance: random.Random
+) -> Iterator[tuple[str, Callable[[], int]]]:
     """Yield what is done and a function that does it: one run on a disk that refuses, and then on one that does not.
 
     The function returns how often a run was refused.
@@ -30,10 +33,10 @@ def refuse_at_random(stage: Stage, count: int, chance: random.Random) -> Iterato
     ways = {"a call refused": _refused_call, "files that may not grow": _file_size_limit, "short writes": _short_writes}
     if _can_mount():
         ways["a full tmpfs"] = _full_tmpfs
-    for number in range(count):
-        scene = SCENES[number % len(SCENES)]
+    for number in itertools.count():
+        scene = scenes[number % len(scenes)]
         # Both counts are used up evenly, but not in step.
-        name = list(ways)[(number + number // len(SCENES)) % len(ways)]
+        name = list(ways)[(number + number // len(scenes)) % len(ways)]
         way = functools.partial(ways[name], stage, scene, chance)
         yield f"{name}, {scene.name}", way
 

@@ -3,9 +3,9 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from crash_scenes import SCENES, Scene
+from crash_scenes import Scene
 from left_behind import PARTS, check_one_line, check_unfinished
 from stage import Stage
 
@@ -15,10 +15,12 @@ MOST_SAVED = 5
 """Every scene that is asked saves more often than that."""
 
 
-def ask_to_stop(stage: Stage, chance: random.Random) -> Iterator[tuple[str, Callable[[], int]]]:
+def ask_to_stop(
+    stage: Stage, scenes: Sequence[Scene], chance: random.Random
+) -> Iterator[tuple[str, Callable[[], int]]]:
     """Yield what is done and a function that does it: each signal once, at a random moment."""
     for number, each in enumerate(SIGNALS):
-        scene = SCENES[number % len(SCENES)]
+        scene = scenes[number % len(scenes)]
         yield f"{each.name}, {scene.name}", lambda scene=scene, each=each: _stopped(stage, scene, each, chance)  # type: ignore[misc]
 
 
