@@ -61,7 +61,9 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
             progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+        check_outputs(
+            plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes, room=folder.path
+        )
         outputs = OutputSet(folder, force=settings.force)
         try:
             with sweeping_on(settings.threads) as threads:
