@@ -1,5 +1,6 @@
 """``pgf-sensitivity verify``: the certificate as a table, as JSON, and as an exit code."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from pgf_cli.checkpoints import read_checkpoint
 from pgf_cli.cli.verify import probes_of
+from pgf_cli.core.certificate import certify, take_deep_probe
 from pgf_cli.core.models import MambaLM
+from pgf_cli.reports import print_certificate
 
 CONSISTENCY = ["adjoint identity", "tiles of 37 against one tile", "central finite differences"]
 CHECKS = {
@@ -58,10 +62,19 @@ def test_a_table_with_error_threshold_and_verdict_and_exit_0(pgf, checkpoint, dt
     assert not list(Path().iterdir())
 
 
-def test_the_table_keeps_all_it_says_in_80_columns(pgf, checkpoint):
-    wide = pgf("verify", checkpoint, *QUICK).stdout
-    narrow = pgf("verify", checkpoint, *QUICK, COLUMNS="80", TERM="dumb", FORCE_COLOR="", TTY_COMPATIBLE="1").stdout
-    assert narrow.replace(str(checkpoint), "").split() == wide.replace(str(checkpoint), "").split()
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_shows_every_word_within_its_width(width, dna, make_mamba):
+    codes = dna(700)
+    certificate = certify(make_mamba().float(), codes[:60], deep=take_deep_probe(codes, 0, 700, 300))
+
+    def page(columns):
+        file = io.StringIO()
+        console = Console(file=file, width=columns, highlight=False, emoji=False)
+        print_certificate(certificate, "toy.pt (mamba)", "60 random bases", "256 more after 300 of them", console)
+        return file.getvalue()
+
+    assert sorted(page(width).split()) == sorted(page(200).split())
+    assert max(map(len, page(width).splitlines())) <= width < max(map(len, page(200).splitlines()))
 
 
 def test_a_planted_error_is_fail_in_its_row_and_exit_3(pgf, checkpoint, wrong_adjoint):
@@ -98,7 +111,7 @@ def test_the_deep_probe_is_inside_the_longest_record_and_depth_0_takes_none(pgf,
 
 
 def test_errors_that_are_no_numbers_fail_and_are_null(pgf, checkpoint, monkeypatch):
-    monkeypatch.setattr("pgf_cli.core.certificate.certify.relative_error", lambda a, b: float("nan"))
+    monkeypatch.setattr("pgf_cli.core.certificate.certification.relative_error", lambda a, b: float("nan"))
     result = pgf("verify", checkpoint, *QUICK, "--json")
     found = json.loads(result.stdout)
     assert result.exit_code == 3
