@@ -43,6 +43,8 @@ class Option:
     """Of the whole of a text."""
     expected: str = ""
     """What ``pattern`` lets pass, in words."""
+    choices: tuple[str, ...] = ()
+    """The texts that are allowed, where a registry has them and not the field's type, a Literal."""
     positional: bool = False
     """Whether the command line has it without a flag; environment and TOML then have it not at all."""
 
@@ -211,7 +213,7 @@ def definition_of(name: str, annotation: Any, default: Any) -> Definition:
     many = typing.get_origin(kind) is tuple
     if many:
         kind = typing.get_args(kind)[0]
-    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else option.choices
     return Definition(name, option, str if choices else kind, choices, many, optional, default)
 
 
