@@ -100,10 +100,10 @@ def test_two_tracks_that_would_share_a_file_are_refused(make_request):
 
 def test_settings_ask_the_registry_what_a_format_requires():
     given = {"fasta": Path("a.fa"), "model": Path("m")}
-    with pytest.raises(UsageError, match="bgzip compresses text; add .*bedgraph or csv"):
+    with pytest.raises(UsageError, match=r"bgzip.* compresses text; add .*bedgraph.* or csv"):
         RunSettings(**given, formats=("bigwig",), bgzip=True)
     assert RunSettings(**given, formats=("bigwig", "csv"), bgzip=True).bgzip
-    with pytest.raises(UsageError, match="npz.* holds scores of the adjoint"):
+    with pytest.raises(UsageError, match=r"npz.* holds scores of the adjoint"):
         RunSettings(**given, formats=("csv", "npz"), mode="tangent")
     with pytest.raises(UsageError, match="must be bedgraph, csv, bigwig or npz"):
         RunSettings(**given, formats=("wig",))
