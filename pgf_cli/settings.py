@@ -1,15 +1,12 @@
 """Everything that a user can set for a run: every option's one definition, and which of them exclude each other."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pgf_cli.core.choices import Dtype, OutputLayer
-from pgf_cli.errors import PgfError, UsageError
-from pgf_cli.interrupts import Interrupted
+from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
 from pgf_cli.tracks.registry import FORMATS, format_names
@@ -77,11 +74,11 @@ class RunSettings:
     formats: Annotated[
         tuple[str, ...],
         Option(
+            choices=format_names(),
             flag="--format",
             short="-f",
             panel=FIRST,
             metavar="FORMAT",
-            choices=format_names(),
             help="{values}; repeatable. " + "; ".join(f"{name}: {entry.help}" for name, entry in FORMATS.items()) + ".",
         ),
     ] = ("bedgraph",)
@@ -417,23 +414,6 @@ class RunSettings:
 def in_arguments(message: str) -> str:
     """Rewrite what a message of the library says of flags in terms of the arguments of RunSettings."""
     return rewritten(message, definitions_of(RunSettings))
-
-
-@contextmanager
-def speaking_of_arguments() -> Iterator[None]:
-    """Let errors raised in the block speak of arguments where they speak of flags.
-
-    The library's messages are written once, for the command line; every function that a caller in Python is to use
-    wraps its work in this.
-    """
-    try:
-        yield
-    except (PgfError, Interrupted) as error:
-        if isinstance(error, PgfError):
-            error.args = (in_arguments(str(error)), *error.args[1:])
-        if error.advice:
-            error.advice = in_arguments(error.advice)
-        raise
 
 
 def fasta_stem(path: Path) -> str:

@@ -39,12 +39,12 @@ class Option:
     """What stands for the value in ``--help``."""
     lowest: float | None = None
     highest: float | None = None
+    choices: tuple[str, ...] = ()
+    """The texts that are allowed, where another place lists them; else those of the field's Literal."""
     pattern: str = ""
     """Of the whole of a text."""
     expected: str = ""
     """What ``pattern`` lets pass, in words."""
-    choices: tuple[str, ...] = ()
-    """The texts that are allowed, where a registry has them and not the field's type, a Literal."""
     positional: bool = False
     """Whether the command line has it without a flag; environment and TOML then have it not at all."""
 

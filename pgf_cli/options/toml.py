@@ -33,16 +33,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read --config {path}: {error.strerror}") from error
     if len(content) > MOST_BYTES:
         raise UsageError(f"--config {path} has more than {MOST_BYTES:,} bytes: it is not a file of options")
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.count(b".") > MOST_DOTS:
-            raise UsageError(f"--config {path}: line {number} has more than {MOST_DOTS} dots; write lists on many lines")
+    for number, text in enumerate(content.split(b"\n"), 1):
+        if text.count(b".") > MOST_DOTS:
+            raise UsageError(
+                f"--config {path}: line {number} has more than {MOST_DOTS} dots; write a list on many lines"
+            )
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:
         raise UsageError(f"--config {path} is nested too deeply; an option is a value or a list of values") from error
     except UnicodeDecodeError as error:
-        before = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"--config {path} is not TOML: line {before} is not UTF-8; save the file as UTF-8") from error
+        line = content[: error.start].count(b"\n") + 1
+        raise UsageError(f"--config {path} is not TOML: line {line} is not UTF-8; save the file as UTF-8") from error
     except ValueError as error:
         # Also of numbers with more digits than Python reads.
         raise UsageError(f"--config {path} is not TOML: {' '.join(str(error).split())}") from error

@@ -159,7 +159,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     Raises:
         PgfError: whatever the user has to mend.
     """
-    sites = pulse_sites(settings, genome)
+    beds: list[InputFile] = []
+    sites = pulse_sites(settings, genome, beds)
     sites_of: dict[str, list[PulseSite]] = {}
     for site in sites:
         sites_of.setdefault(site.contig, []).append(site)
@@ -189,7 +190,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         counts=tuple(counts[row.region] if row.kept else BaseCounts() for row in selection.requested),
         sequence_hashes=hashes,
         checkpoint=checkpoint,
-        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs),
+        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs, *selection.inputs, *beds),
         model=model,
         tile=tile,
         probe=take_probe(_written_chunks(genome, selection)),

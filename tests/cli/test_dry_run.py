@@ -17,7 +17,9 @@ def both(pgf, genome, checkpoint):
             assert result.exit_code in (1, 2), result.output
             assert result.stdout == ""
             assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
-            found.append((result.exit_code, [line for line in result.stderr.splitlines() if "is a folder:" not in line]))
+            found.append(
+                (result.exit_code, [line for line in result.stderr.splitlines() if "is a folder:" not in line])
+            )
         return found
 
     return call

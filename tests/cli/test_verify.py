@@ -101,7 +101,9 @@ def test_one_base_of_the_paper_s_operator(pgf, tmp_path):
 
 
 def test_the_seed_chooses_the_random_bases_and_the_weights(pgf, checkpoint):
-    zero, again, one = (pgf("verify", "-m", checkpoint, "--bases", "40", "--json", "--seed", n).stdout for n in (0, 0, 1))
+    zero, again, one = (
+        pgf("verify", "-m", checkpoint, "--bases", "40", "--json", "--seed", n).stdout for n in (0, 0, 1)
+    )
     assert zero == again
     assert [check["error"] for check in json.loads(zero)["checks"]] != [
         check["error"] for check in json.loads(one)["checks"]
@@ -149,7 +151,9 @@ def test_wrong_usage_exits_2(pgf, checkpoint, options):
 
 def test_the_alphabet_option_reaches_the_model(pgf, checkpoint):
     def errors(*options):
-        return [check["error"] for check in json.loads(pgf("verify", "-m", checkpoint, "--json", *options).stdout)["checks"]]
+        return [
+            check["error"] for check in json.loads(pgf("verify", "-m", checkpoint, "--json", *options).stdout)["checks"]
+        ]
 
     ids = read_checkpoint(checkpoint).alphabet
     same = ",".join(f"{letter}={row}" for letter, row in ids.items())

@@ -2,9 +2,10 @@
 
 import pytest
 
+from pgf_cli.api.arguments import speaking_of_arguments
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.interrupts import Interrupted
-from pgf_cli.settings import RunSettings, SettingsError, in_arguments, speaking_of_arguments
+from pgf_cli.settings import RunSettings, SettingsError, in_arguments
 
 
 @pytest.mark.parametrize(
