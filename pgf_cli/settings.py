@@ -9,8 +9,7 @@ from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
-
-Format = Literal["bedgraph", "csv", "bigwig", "npz"]
+from pgf_cli.tracks.registry import format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
@@ -59,21 +58,23 @@ class RunSettings:
             panel=FIRST,
             metavar="PATH",
             help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm Mamba folder, or a state "
-            "dict of the paper's operator. Required.",
+            "dict of the paper's operator.",
         ),
     ]
     output: Annotated[
-        str | None,
+        str | os.PathLike[str] | None,
         Option(
             short="-o",
             panel=FIRST,
             metavar="PREFIX",
-            help="What every output's name begins with; DIR/ means DIR/STEM. Default: the FASTA's stem, here.",
+            help="What every output's name begins with. DIR/ makes that folder and means DIR/STEM, as does a folder "
+            "that exists. Default: STEM, the FASTA's name without its suffixes, here.",
         ),
     ] = None
     formats: Annotated[
-        tuple[Format, ...],
+        tuple[str, ...],
         Option(
+            choices=format_names(),
             flag="--format",
             short="-f",
             panel=FIRST,
@@ -174,7 +175,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"contrast|random(:([1-9]\d{0,2}|10[01]\d|102[0-4]))?",
+            pattern=r"contrast|random(:([1-9][0-9]{0,2}|10[01][0-9]|102[0-4]))?",
             expected=f"contrast, random or random:K (K from 1 to {MOST_DIRECTIONS:,})",
             help="Along what to differentiate for response and ghost. contrast: x - 1/4 at every base; random:K: K "
             "random directions (root mean square).",
@@ -206,7 +207,7 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"loglik|sum|logit:(\w|\d{1,9})",
+            pattern=r"loglik|sum|logit:([A-Za-z]|[0-9]{1,9})",
             expected="loglik, sum or logit:J (J a base or a row of the head)",
             help="The score that the adjoint explains. loglik: log-likelihood of the targets (default with a head); "
             "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head.",
@@ -319,7 +320,7 @@ class RunSettings:
         Option(
             panel=MACHINE,
             metavar="DEVICE",
-            pattern=r"auto|cpu|cuda(:\d{1,4})?",
+            pattern=r"auto|cpu|cuda(:[0-9]{1,4})?",
             expected="auto, cpu, cuda or cuda:I",
             help="{values}; auto is a CUDA device where there are one and Triton, else the CPU.",
         ),
@@ -368,6 +369,8 @@ class RunSettings:
     ] = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.output, os.PathLike):
+            object.__setattr__(self, "output", os.fspath(self.output))
         for name, definition in definitions_of(RunSettings).items():
             object.__setattr__(self, name, definition.check(getattr(self, name), name))
         problem = _contradiction(self) or _wrong_prefix(self)
@@ -391,14 +394,20 @@ class RunSettings:
         return int(count or 1) if name == "random" else 0
 
     @property
+    def folder_to_make(self) -> Path | None:
+        """The folder that a run makes where it is missing: ``output`` names it by the slash at its end."""
+        return self.prefix.parent if self.output is not None and os.fspath(self.output).endswith("/") else None
+
+    @property
     def prefix(self) -> Path:
         """Path that every output's name begins with: ``dir/`` and a folder that exists mean STEM in them."""
         stem = fasta_stem(self.fasta)
         if self.output is None:
             return Path(stem)
-        path = Path(self.output)
+        output = os.fspath(self.output)
+        path = Path(output)
         # os.path's is False, and raises nothing, where a name is too long for the file system.
-        if self.output.endswith("/") or path.name in ("", "..") or os.path.isdir(path):  # noqa: PTH112
+        if output.endswith("/") or path.name in ("", "..") or os.path.isdir(path):  # noqa: PTH112
             return path / stem
         return path
 
@@ -421,14 +430,10 @@ def _contradiction(settings: RunSettings) -> str:
     """Return what is wrong with the settings together, in terms of flags; '' if nothing is."""
     mode, whole = settings.mode, settings.direction == "contrast" and not settings.pulsed
     problems = {
-        "--bgzip compresses bedGraph and CSV; add --format bedgraph or csv, or leave it out": settings.bgzip
-        and not {"bedgraph", "csv"} & set(settings.formats),
         "--objective and --target are the adjoint's; add --mode adjoint or --mode both": mode == "tangent"
         and (settings.objective or settings.targets),
         "--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both": mode == "adjoint"
         and not whole,
-        "--format npz holds the adjoint's hypothetical scores; use --mode adjoint or --mode both": mode == "tangent"
-        and "npz" in settings.formats,
         "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
         and (mode == "adjoint" or not settings.ghost_distance),
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,

@@ -84,8 +84,8 @@ def open_genome(path: str | os.PathLike[str]) -> Genome:
 
     Example:
         >>> import pgf_cli
-        >>> genome = pgf_cli.open_genome(pgf_cli.sample_data() / "human_MT.fa")
-        >>> genome["MT"][0:10].codes
+        >>> with pgf_cli.open_genome(pgf_cli.sample_data() / "human_MT.fa") as genome:
+        ...     genome["MT"][0:10].codes
         array([2, 0, 3, 1, 0, 1, 0, 2, 2, 3], dtype=uint8)
     """
     with speaking_of_arguments():

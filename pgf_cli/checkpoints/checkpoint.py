@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pgf_cli.checkpoints.errors import UnsupportedArchitectureError
 from pgf_cli.checkpoints.family import Family, Head, ModelConfig
 from pgf_cli.checkpoints.registry import family_of
+from pgf_cli.checkpoints.safetensors_file import bytes_of
 from pgf_cli.core.models import BaseIds, OutputLayer, StreamingModel
 from pgf_cli.core.ops.linear import Linear
 from pgf_cli.errors import UsageError
@@ -88,7 +89,7 @@ class Checkpoint:
         for name in sorted(self.tensors):
             tensor = self.tensors[name].contiguous()
             digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-            digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
+            digest.update(bytes_of(tensor))
         return digest.hexdigest()
 
     def config_as(self, kind: type[C]) -> C:

@@ -30,10 +30,6 @@ class ModelConfig(Protocol):
 C = TypeVar("C", bound=ModelConfig)
 
 
-def _one_hot(_: object) -> None:
-    return None
-
-
 def _headless(_: object) -> Head:
     return "none"
 
@@ -54,8 +50,8 @@ class Family(Generic[C]):
     """Which tensor decides which size, for messages; a size without one is decided by all of them."""
     required: tuple[str, ...] = ()
     """Sizes that our own format must state, though the tensors decide them."""
-    vocabulary: Callable[[C], int | None] = _one_hot
-    """How many tokens there are; None for a model that reads the bases one-hot."""
+    vocabulary: Callable[[C], int] | None = None
+    """How many tokens there are; None for models that read the bases one-hot."""
     head: Callable[[C], Head] = _headless
     """Where the language-model head is; a tied one is not among the model's tensors."""
     layouts: tuple[Layout, ...] = ()

@@ -1,7 +1,7 @@
 """How much memory a model takes, asked of the model itself: nothing here knows what it is made of."""
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.directions import Contrast
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.core.one_hot import X_COLUMNS
+from pgf_cli.core.sweeps.adjoint import adjoint_sweep
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
 from pgf_cli.core.threads import single_threaded
 
@@ -32,18 +35,48 @@ def storage_bytes(tensors: Iterable[Tensor]) -> int:
     return sum({tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 
-def tile_bytes(model: StreamingModel, tile: int) -> int:
-    """Estimate what a tangent sweep along one direction holds at its height, weights left out.
+def tangent_bytes(model: StreamingModel, tile: int) -> int:
+    """Estimate what a tangent sweep along the contrast, with its ghosts, holds at its height, weights left out.
 
-    Two small tiles are swept and what they hold is counted; as every activation has a row a base, a straight line
-    leads from there to any tile. It is never above what the same count would find in the tile itself.
+    Small tiles are swept and what they hold is counted; as every activation has a row a base, a straight line leads
+    from there to any tile.
 
     Args:
         model: on the CPU.
         tile: bases per tile.
     """
+
+    def sweep(codes: BaseCodes, tile: int) -> None:
+        distance = max(tile, model.lookahead)
+        for part in tangent_sweep(model, codes, Contrast(), end=len(codes), tile=tile, ghost_distance=distance):
+            response(part.y_dot)
+
+    return _at_tile(model, sweep, tile)
+
+
+def adjoint_bytes(model: StreamingModel, tile: int) -> int:
+    """Estimate what an adjoint sweep holds at its height, weights and snapshots left out; as ``tangent_bytes``."""
+
+    # What an objective weighs does not change what its sweep holds.
+    objective = SumOutputs(None, _channels(model), model.dtype, model.device)
+
+    def sweep(codes: BaseCodes, tile: int) -> None:
+        for _ in adjoint_sweep(model, codes, objective, end=len(codes), tile=tile):
+            pass
+
+    return _at_tile(model, sweep, tile)
+
+
+def _channels(model: StreamingModel) -> int:
+    x = torch.zeros(1, X_COLUMNS, dtype=model.dtype, device=model.device)
+    with torch.no_grad():
+        y, _ = model(x, model.initial_state(x.expand(model.lookahead, -1)))
+    return int(y.shape[-1])
+
+
+def _at_tile(model: StreamingModel, sweep: Callable[[BaseCodes, int], None], tile: int) -> int:
     short, long = _PROBES
-    low, high = _peak(model, short), _peak(model, long)
+    low, high = _peak(model, sweep, short), _peak(model, sweep, long)
     return round(low + (high - low) / (long - short) * (tile - short))
 
 
@@ -80,13 +113,11 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.now -= count
 
 
-def _peak(model: StreamingModel, tile: int) -> int:
+def _peak(model: StreamingModel, sweep: Callable[[BaseCodes, int], None], tile: int) -> int:
     """The most bytes that a sweep of two tiles holds: in the second, the first one's state is there too."""
-    codes = (np.arange(2 * tile) % 4).astype(np.uint8)
     live = _LiveTensors(model.parameters())
     with live, single_threaded():
-        for part in tangent_sweep(model, codes, Contrast(), end=len(codes), tile=tile):
-            response(part.y_dot)
+        sweep((np.arange(2 * tile) % 4).astype(np.uint8), tile)
     return live.peak
 
 

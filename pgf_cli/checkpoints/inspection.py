@@ -7,11 +7,15 @@ import torch
 
 from pgf_cli.checkpoints.checkpoint import Checkpoint
 from pgf_cli.checkpoints.family import Head
-from pgf_cli.checkpoints.footprint import state_bytes, storage_bytes, tile_bytes
+from pgf_cli.checkpoints.footprint import adjoint_bytes, state_bytes, storage_bytes, tangent_bytes
 from pgf_cli.checkpoints.reader import read_checkpoint
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.sweeps.adjoint import SNAPSHOT_BUDGET
 from pgf_cli.core.tiles import default_tile
+
+_TANGENTS = 3
+"""Of the contrast with its ghosts."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +28,29 @@ class StateSize:
 
 
 @dataclass(frozen=True)
+class SweepMemory:
+    """About how many bytes a mode of ``run`` takes."""
+
+    working: int
+    """A tile's activations and the states that a sweep carries."""
+    snapshots: int
+    """States that the adjoint keeps at most, unless it is told otherwise; over short sequences fewer."""
+    total: int
+    """Both, and the weights."""
+
+
+@dataclass(frozen=True)
 class MemoryEstimate:
-    """About how many bytes a tangent sweep along one direction takes on the CPU, beside the program itself."""
+    """About how many bytes a run takes on the CPU, beside the program itself: those of its heaviest sweep."""
 
     dtype: Dtype
     tile: int
     weights: int
     """The model's, and the file's too where its number format is another."""
-    working: int
-    """A tile's activations and the states."""
-    total: int
+    tangent: SweepMemory
+    """Along the contrast, with its ghosts."""
+    adjoint: SweepMemory
+    both: SweepMemory
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ def inspect_checkpoint(path: Path, alphabet: str | None, tile: int | None, dtype
     Args:
         path: as for ``read_checkpoint``.
         alphabet: as for ``read_checkpoint``.
-        tile: bases per tile, for the estimate of memory; None: as a run along one direction chooses it.
+        tile: bases per tile, for the estimate of memory; None: as a run along the contrast chooses it.
         dtype: number format of the computation, for sizes in bytes.
 
     Raises:
@@ -88,12 +105,17 @@ def inspect_checkpoint(path: Path, alphabet: str | None, tile: int | None, dtype
         note=checkpoint.note,
         ignored=list(checkpoint.ignored),
         state_bytes=StateSize(*state_bytes(model)),
-        memory_bytes=_memory(checkpoint, model, tile or default_tile(model, 1), dtype),
+        memory_bytes=_memory(checkpoint, model, tile or default_tile(model, _TANGENTS), dtype),
     )
 
 
 def _memory(checkpoint: Checkpoint, model: StreamingModel, tile: int, dtype: Dtype) -> MemoryEstimate:
     # A run keeps the checkpoint, whose tensors are the model's own where no conversion was needed.
     weights = storage_bytes((*model.parameters(), *checkpoint.tensors.values()))
-    working = tile_bytes(model, tile)
-    return MemoryEstimate(dtype, tile, weights, working, weights + working)
+
+    def takes(working: int, snapshots: int) -> SweepMemory:
+        return SweepMemory(working, snapshots, weights + working + snapshots)
+
+    tangent, adjoint = takes(tangent_bytes(model, tile), 0), takes(adjoint_bytes(model, tile), SNAPSHOT_BUDGET)
+    both = max(tangent, adjoint, key=lambda sweep: sweep.total)
+    return MemoryEstimate(dtype, tile, weights, tangent, adjoint, both)

@@ -20,6 +20,8 @@ class Weights(NamedTuple):
     tensors: dict[str, Tensor]
     where: Path
     """The file to name in messages: the weights, or the index of their shards."""
+    others: tuple[str, ...] = ()
+    """Names of tensors that lie beside the model's."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ tokens; and, optionally, ``note``.
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 from torch import Tensor
 
@@ -25,13 +25,13 @@ from pgf_cli.checkpoints.family import Family
 from pgf_cli.checkpoints.fields import Fields, parse_fields
 from pgf_cli.checkpoints.layout import Reading
 from pgf_cli.checkpoints.registry import FAMILIES, family_named
-from pgf_cli.checkpoints.safetensors_file import Safetensors
 from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes
-from pgf_cli.checkpoints.torch_file import named_tensors
+from pgf_cli.checkpoints.tensor_file import TensorFile
 
 LAYOUT = "pgf-sensitivity"
 
-KEYS = ("architecture", "config", "state_dict")
+SETTINGS = ("architecture", "config")
+"""What a file says beside its tensors."""
 
 FORMER_NAMES = {
     "d_model": "channels",
@@ -50,17 +50,19 @@ _READ: dict[type, Callable[[Fields, str], int | float | bool | None]] = {
 }
 
 
-class OwnParts(NamedTuple):
-    """What a file in our own format holds."""
+def read_own(file: TensorFile, tensors: Mapping[str, Tensor], path: Path, option: str | None) -> Reading:
+    """Check what a file in our own format holds.
 
-    architecture: object
-    config: Fields
-    tensors: dict[str, Tensor]
+    Args:
+        file: for which ``is_own`` holds.
+        tensors: its tensors, wrappers' prefixes taken off.
+        path: the file.
+        option: ``--alphabet``.
 
-
-def read_own(parts: OwnParts, path: Path, option: str | None) -> Reading:
-    """Check what a file in our own format holds; see ``read_checkpoint`` for arguments and errors."""
-    architecture, settings, tensors = parts
+    Raises:
+        CheckpointError, UsageError: as ``read_checkpoint``.
+    """
+    architecture, settings = file.settings["architecture"], _config(file, path)
     family = family_named(architecture)
     if family is None:
         known = ", ".join(repr(family.name) for family in FAMILIES)
@@ -68,40 +70,24 @@ def read_own(parts: OwnParts, path: Path, option: str | None) -> Reading:
             f"{path}: architecture is {shown(architecture)}; supported in this format: {known}."
         )
     config = read_config(family, settings, tensors, path)
-    vocab = family.vocabulary(config)
-    letters = one_hot_alphabet(option, path) if vocab is None else _alphabet(settings, option, vocab)
+    if family.vocabulary is None:
+        letters = one_hot_alphabet(option, path)
+    else:
+        letters = _alphabet(settings, option, family.vocabulary(config))
     return Reading(config, tensors, letters, note=settings.text("note"))
 
 
-def parts_of_safetensors(content: Safetensors, path: Path) -> OwnParts | None:
-    """Take a safetensors file apart; None if it is not in our own format."""
-    metadata, tensors = content
-    if "architecture" not in metadata:
-        return None
-    if "config" not in metadata:
-        raise not_own_format(path, "'config' in its metadata")
-    return OwnParts(metadata["architecture"], parse_fields(metadata["config"], f"{path}: config"), tensors)
+def is_own(file: TensorFile) -> bool:
+    """Whether a file says that it is in our own format."""
+    return set(SETTINGS) <= file.settings.keys()
 
 
-def parts_of_pickle(content: object, path: Path) -> OwnParts | None:
-    """Take apart what ``torch.save`` wrote; None if it is not in our own format."""
-    if not isinstance(content, Mapping) or not set(KEYS) <= content.keys():
-        return None
-    if others := [key for key in content if key not in KEYS]:
-        raise CheckpointError(f"{path} also holds {shown(others[0])}; save {', '.join(KEYS)} and nothing else.")
-    config = content["config"]
-    if not isinstance(config, Mapping):
-        raise CheckpointError(f"{path}: config is a {type(config).__name__}; it must be a dictionary.")
-    return OwnParts(
-        content["architecture"],
-        Fields(config, f"{path}: config"),
-        named_tensors(content["state_dict"], f"{path}: state_dict"),
-    )
-
-
-def not_own_format(path: Path, lacking: str) -> CheckpointError:
+def not_own_format(file: TensorFile, path: Path) -> CheckpointError:
     """Make the error for a file that nobody recognises."""
-    return CheckpointError(f"{path} has no {lacking}: it is not in {LAYOUT}'s own format{folder_hint(path)}.")
+    lacking = " and ".join(name for name in SETTINGS if name not in file.settings)
+    return CheckpointError(
+        f"{path} has no {lacking} beside its tensors: it is not in {LAYOUT}'s own format{folder_hint(path)}."
+    )
 
 
 def read_config(family: Family[Any], settings: Fields, tensors: Mapping[str, Tensor], where: object) -> Any:
@@ -114,7 +100,6 @@ def read_config(family: Family[Any], settings: Fields, tensors: Mapping[str, Ten
     names = family.field_names()
     extra = ("note",) if family.vocabulary is None else ("alphabet", "note")
     written = {name: _written(name, settings) for name in names}
-    settings = Fields(settings.values, settings.where)
     unknown = [name for name in settings.values if name not in {*written.values(), *extra}]
     if unknown:
         known = ", ".join((*names, *extra))
@@ -124,13 +109,27 @@ def read_config(family: Family[Any], settings: Fields, tensors: Mapping[str, Ten
     if missing := [name for name in family.required if stated[name] is None]:
         raise CheckpointError(f"{settings.where} has no {missing[0]}; write it as a whole number.")
     found = family.sizes(tensors, where)
-    compared = [SizeInSettings(name, written[name], stated[name]) for name in found if stated[name] is not None]
+    compared = [SizeInSettings(name, written[name], value) for name in found if (value := stated[name]) is not None]
     check_sizes(found, family.axes, compared, settings.where, where)
     values = {name: value for name, value in stated.items() if value is not None} | dict(found)
     for field in fields(family.config):
         if field.name not in values and field.default is MISSING:
             raise CheckpointError(f"{settings.where} has no {field.name}; add it.")
     return family.config(**values)
+
+
+def _config(file: TensorFile, path: Path) -> Fields:
+    """The config: a text of JSON in a safetensors file, a dictionary in a pickle."""
+    config, where = file.settings["config"], f"{path}: config"
+    if others := [name for name in file.settings if name not in SETTINGS]:
+        raise CheckpointError(
+            f"{path} also holds {shown(others[0])}; save {', '.join(SETTINGS)} and state_dict, and nothing else."
+        )
+    if isinstance(config, str):
+        return parse_fields(config, where)
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{where} is a {type(config).__name__}; it must be a dictionary.")
+    return Fields(config, where)
 
 
 def _written(name: str, settings: Fields) -> str:

@@ -1,10 +1,8 @@
 """From a path to a checked checkpoint, whichever program wrote it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from pgf_cli.checkpoints import own_format
 from pgf_cli.checkpoints.checkpoint import Checkpoint
@@ -19,11 +17,13 @@ from pgf_cli.checkpoints.fields import read_fields
 from pgf_cli.checkpoints.fitting import fit
 from pgf_cli.checkpoints.layout import Layout, Reading, Source, Weights, architectures_of
 from pgf_cli.checkpoints.registry import FAMILIES, family_of
-from pgf_cli.checkpoints.safetensors_file import read_safetensors
 from pgf_cli.checkpoints.shards import read_weights
-from pgf_cli.checkpoints.torch_file import named_tensors, read_torch
+from pgf_cli.checkpoints.tensor_file import read_tensor_file
 from pgf_cli.checkpoints.wrappers import refuse_adapter_files, unwrapped
 from pgf_cli.inputs import InputError, Inputs
+
+_LONGEST_NOTE = 300
+"""Characters of it that are shown."""
 
 
 def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
@@ -67,30 +67,16 @@ def _check_path(path: Path) -> None:
 
 def _read_file(path: Path, option: str | None) -> Checkpoint:
     inputs = Inputs()
-    if path.suffix == ".safetensors":
-        content = read_safetensors(path, inputs)
-        own, tensors, lacking = own_format.parts_of_safetensors(content, path), content.tensors, "'architecture'"
-        lacking += " in its metadata"
-    else:
-        pickled = read_torch(path, inputs)
-        own, tensors = own_format.parts_of_pickle(pickled, path), _state_dict(pickled, path)
-        lacking = f"dictionary of {', '.join(own_format.KEYS)}"
-    if own is not None:
-        own = own._replace(tensors=unwrapped(own.tensors, path))
-        reading = own_format.read_own(own, path, option)
-        return _checkpoint(path, own_format.LAYOUT, reading, path, inputs)
-    source = Source(path, None, inputs, lambda: Weights(unwrapped(tensors, path), path))
+    file = read_tensor_file(path, inputs)
+    weights = unwrapped(Weights(file.tensors, path, file.others))
+    if own_format.is_own(file):
+        reading = own_format.read_own(file, weights.tensors, path, option)
+        return _checkpoint(path, own_format.LAYOUT, reading, weights, inputs)
+    source = Source(path, None, inputs, lambda: weights)
     layout = next(_recognising(source), None)
     if layout is None:
-        raise own_format.not_own_format(path, lacking)
-    return _checkpoint(path, layout.name, layout.read(source, option), path, inputs)
-
-
-def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
-    """The tensors of a file that holds some by name; none of one that holds something else."""
-    if isinstance(content, Mapping) and any(isinstance(value, Tensor) for value in content.values()):
-        return named_tensors(content, path)
-    return {}
+        raise own_format.not_own_format(file, path)
+    return _checkpoint(path, layout.name, layout.read(source, option), weights, inputs)
 
 
 def _read_folder(folder: Path, option: str | None) -> Checkpoint:
@@ -102,16 +88,11 @@ def _read_folder(folder: Path, option: str | None) -> Checkpoint:
         )
     inputs = Inputs()
     settings = read_fields(folder / "config.json", inputs)
-
-    def load() -> Weights:
-        tensors, where = read_weights(folder, inputs)
-        return Weights(unwrapped(tensors, where), where)
-
-    source = Source(folder, settings, inputs, load)
+    source = Source(folder, settings, inputs, lambda: unwrapped(read_weights(folder, inputs)))
     layout = next(_recognising(source), None)
     if layout is None:
         raise _unsupported(source)
-    return _checkpoint(folder, layout.name, layout.read(source, option), source.weights.where, inputs)
+    return _checkpoint(folder, layout.name, layout.read(source, option), source.weights, inputs)
 
 
 def _recognising(source: Source) -> Iterator[Layout]:
@@ -128,9 +109,9 @@ def _unsupported(source: Source) -> UnsupportedArchitectureError:
     )
 
 
-def _checkpoint(path: Path, layout: str, reading: Reading, where: Path, inputs: Inputs) -> Checkpoint:
+def _checkpoint(path: Path, layout: str, reading: Reading, weights: Weights, inputs: Inputs) -> Checkpoint:
     family: Any = family_of(reading.config)
-    kept, ignored = fit(reading.tensors, reading.inside, family, reading.config, where)
+    kept, ignored = fit(reading.tensors, reading.inside, family, reading.config, weights.where)
     return Checkpoint(
         path=path,
         inputs=inputs.files,
@@ -139,6 +120,6 @@ def _checkpoint(path: Path, layout: str, reading: Reading, where: Path, inputs: 
         tensors=kept,
         base_ids=reading.alphabet.base_ids,
         alphabet_source=reading.alphabet.source,
-        note=printable(reading.note) if reading.note is not None else None,
-        ignored=tuple(printable(name) for name in ignored),
+        note=printable(reading.note[:_LONGEST_NOTE]) if reading.note is not None else None,
+        ignored=tuple(printable(name) for name in (*ignored, *weights.others)),
     )

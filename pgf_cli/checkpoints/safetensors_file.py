@@ -78,11 +78,16 @@ def read_safetensors(path: Path, inputs: Inputs) -> Safetensors:
     return Safetensors(metadata, {name: tensors[name] for name in header})
 
 
+def bytes_of(tensor: Tensor) -> memoryview:
+    """Return the memory behind a contiguous tensor on the CPU."""
+    return memoryview(tensor.view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
+
+
 def fill(file: BinaryIO, tensor: Tensor) -> bool:
     """Read a tensor's bytes from where the file stands; False if it ends before."""
     if not tensor.numel():
         return True
-    left = memoryview(tensor.view(-1).view(torch.uint8).numpy())
+    left = bytes_of(tensor)
     while left:
         got = file.readinto(left)  # type: ignore[attr-defined]
         if not got:
@@ -101,7 +106,7 @@ def _place(name: str, entry: Any, path: Path) -> _Place:
         raise _damaged(path, f"its header has {shown(entry)} for {shown(name)}") from error
     if not usable:
         raise _damaged(path, f"its header has shape {shown(shape)} for {shown(name)}")
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise CheckpointError(f"{path}: tensor {shown(name)} holds {shown(dtype)}, which is not read; save it as F32.")
     if end - start != math.prod(shape) * _DTYPES[dtype].itemsize:
         raise _damaged(path, f"tensor {shown(name)} has shape {shown(shape)} of {dtype} in {end - start:,} bytes")

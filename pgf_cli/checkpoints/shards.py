@@ -1,18 +1,17 @@
 """The weights of a Hugging Face folder, in one file or in shards."""
 
+import os
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from pgf_cli.checkpoints.errors import CheckpointError, CheckpointNotFoundError, MissingTensorError, shown
 from pgf_cli.checkpoints.fields import Fields, read_fields
 from pgf_cli.checkpoints.layout import Weights
-from pgf_cli.checkpoints.safetensors_file import read_safetensors
-from pgf_cli.checkpoints.torch_file import named_tensors, read_torch
+from pgf_cli.checkpoints.tensor_file import read_tensor_file
 from pgf_cli.inputs import Inputs
 
 # In the order in which transformers looks for them.
+_INDEX = ".json"
 _NAMES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -26,24 +25,22 @@ def read_weights(folder: Path, inputs: Inputs) -> Weights:
     path = next((folder / name for name in _NAMES if (folder / name).exists()), None)
     if path is None:
         raise CheckpointNotFoundError(f"{folder} has no weights; expected one of {', '.join(_NAMES)}.")
-    if path.suffix != ".json":
-        return Weights(_read_tensors(path, inputs), path)
-    return _read_shards(path, inputs)
-
-
-def _read_tensors(path: Path, inputs: Inputs) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return read_safetensors(path, inputs).tensors
-    return named_tensors(read_torch(path, inputs), path)
+    if path.suffix == _INDEX:
+        return _read_shards(path, inputs)
+    file = read_tensor_file(path, inputs)
+    return Weights(file.tensors, path, file.others)
 
 
 def _read_shards(index: Path, inputs: Inputs) -> Weights:
     shard_of = _weight_map(read_fields(index, inputs))
     shards = [index.parent / name for name in sorted(set(shard_of.values()))]
     for shard in shards:
-        if not shard.exists():
-            raise CheckpointNotFoundError(f"{index} names {shard.name}, which is not in the folder; download it too.")
-    held = {shard.name: _read_tensors(shard, inputs) for shard in shards}
+        # Path.exists raises where a name is too long.
+        if not os.path.exists(shard):  # noqa: PTH110
+            raise CheckpointNotFoundError(
+                f"{index} names {shown(shard.name)}, which is not in the folder; download it too."
+            )
+    held = {shard.name: read_tensor_file(shard, inputs).tensors for shard in shards}
     for name, shard_name in shard_of.items():
         if name not in held[shard_name]:
             raise MissingTensorError(name, index.parent / shard_name)

@@ -23,7 +23,7 @@ class SizeInSettings(NamedTuple):
     """What it is, by the name in our own configs."""
     field: str
     """What the settings call it."""
-    value: int | bool
+    value: int | float
 
 
 def extent(tensors: Mapping[str, Tensor], axis: Axis, where: object) -> int:

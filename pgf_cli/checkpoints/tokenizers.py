@@ -45,8 +45,8 @@ class Tokenizer:
         where = str(self.files[0])
         if several := sorted(filter(_SEVERAL_BASES.fullmatch, self.ids)):
             raise AlphabetError(
-                f"{where} has tokens of several bases, such as {shown(several[0])}, but a value per base needs one token "
-                f"per base; if the single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
+                f"{where} has tokens of several bases, such as {shown(several[0])}, but a value per base needs one "
+                f"token per base; if the single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
             )
         bases = self._bases(str.upper) or self._bases(str.lower)
         if not bases:

@@ -1,6 +1,7 @@
 """Files of ``torch.save``: a zip archive of a pickle and the numbers, or, before torch 1.6, several pickles in a row.
 
-Nothing is allocated that is larger than the file. Source: the serialisation notes of PyTorch and ``torch.serialization``.
+Nothing is allocated that is larger than the file. Source: the serialisation notes of PyTorch and
+``torch.serialization``.
 """
 
 import io
@@ -10,14 +11,14 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.diagnosis import AGAIN, line_of, why_unreadable
 from pgf_cli.checkpoints.errors import CheckpointError, TensorError, UnsafeCheckpointError, shown
-from pgf_cli.checkpoints.safetensors_file import fill
+from pgf_cli.checkpoints.safetensors_file import bytes_of, fill
 from pgf_cli.checkpoints.torch_pickle import (
     LONGEST_PICKLE,
     DamagedError,
@@ -49,7 +50,7 @@ def read_torch(path: Path, inputs: Inputs) -> object:
             return reader.content()
         except ForeignNameError as error:
             raise UnsafeCheckpointError(
-                f"{path} was refused: loading it would call {error}, and a checkpoint may hold tensors only; "
+                f"{path} was refused: loading it would call {error!s:.100}, and a checkpoint may hold tensors only; "
                 "save model.state_dict() instead of whole objects, and do not trust this file."
             ) from error
         # Bytes that are no checkpoint can end in any exception whatever.
@@ -60,14 +61,12 @@ def read_torch(path: Path, inputs: Inputs) -> object:
             ) from error
 
 
-def named_tensors(value: object, where: object) -> dict[str, Tensor]:
-    """Check that a value is a state dict.
+def named_tensors(value: Mapping[Any, Any], where: object) -> dict[str, Tensor]:
+    """Check that a dictionary is a state dict.
 
     Raises:
-        CheckpointError: it is no dictionary, or an entry is not a dense tensor with a name.
+        TensorError: an entry is not a dense tensor with a name.
     """
-    if not isinstance(value, Mapping):
-        raise CheckpointError(f"{where} holds a {type(value).__name__}, not tensors by name; save model.state_dict().")
     for name, tensor in value.items():
         if isinstance(name, str) and isinstance(tensor, Unusable):
             raise TensorError(f"{where}: tensor {name:.200} is {tensor.kind}; save it dense.")
@@ -106,20 +105,20 @@ class _Archive:
             numbers = self._read(f"{self._root}data/{wanted.key}", wanted)
             self._storages[wanted.key] = Storage(numbers)
         found = self._storages[wanted.key]
-        if found.numbers.dtype != wanted.dtype or len(found.numbers) != wanted.count:
+        if found.numbers.dtype != wanted.dtype or len(found.numbers) != wanted.length:
             raise DamagedError("the same numbers are described in two ways")
         return found
 
     def _read(self, name: str, wanted: StorageId) -> Tensor:
         member = self._members[name]
-        if member.file_size != wanted.count * wanted.dtype.itemsize:
+        if member.file_size != wanted.length * wanted.dtype.itemsize:
             raise DamagedError(f"{name} is not of the size that is said")
         self._seek(member)
-        tensor = torch.empty(wanted.count, dtype=wanted.dtype)
+        tensor = torch.empty(wanted.length, dtype=wanted.dtype)
         if not fill(self._file, tensor):
             raise DamagedError(f"it ends within {name}")
         # torch does not look at the check sum, and can be told not to write it: then it is 0.
-        if member.CRC and wanted.count and zlib.crc32(tensor.view(torch.uint8).numpy()) != member.CRC:
+        if member.CRC and wanted.length and zlib.crc32(bytes_of(tensor)) != member.CRC:
             raise DamagedError(f"the check sum of {name} is wrong")
         return tensor
 
@@ -166,8 +165,8 @@ class _Sequence:
     def _storage(self, wanted: StorageId) -> Storage:
         """Make room for numbers that come later, together no more than the file has."""
         if wanted.key not in self._storages:
-            self._left -= wanted.count * wanted.dtype.itemsize
+            self._left -= wanted.length * wanted.dtype.itemsize
             if self._left < 0:
                 raise DamagedError("its tensors are larger than the file")
-            self._storages[wanted.key] = Storage(torch.empty(wanted.count, dtype=wanted.dtype))
+            self._storages[wanted.key] = Storage(torch.empty(wanted.length, dtype=wanted.dtype))
         return self._storages[wanted.key]

@@ -1,12 +1,15 @@
 """What training programs put around a model: prefixes, which are taken off, and adapters, which are refused."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError, printable
+from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.layout import Weights
+
+_LONGEST_NAME = 300
 
 _AROUND_ALL = ("module.", "_orig_mod.", "_forward_module.", "model.", "net.")
 """DataParallel and its kin, torch.compile, DeepSpeed, Lightning modules: each a prefix that all names share."""
@@ -26,17 +29,18 @@ _MERGE = (
 )
 
 
-def unwrapped(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
+def unwrapped(weights: Weights) -> Weights:
     """Take off wrappers' prefixes.
 
     Raises:
         UnsupportedArchitectureError: there are an adapter's tensors, without whose product the model is another.
-        TensorError: two tensors would have one name.
+        TensorError: two tensors would have one name, or one has none that anybody could read.
     """
-    if adapter := next(filter(_ADAPTER.search, tensors), None):
-        raise UnsupportedArchitectureError(
-            f"{where} holds an adapter's tensors, such as {printable(adapter)}: {_MERGE}."
-        )
+    tensors, where, others = weights
+    if endless := next((name for name in (*tensors, *others) if len(name) > _LONGEST_NAME), None):
+        raise TensorError(f"{where} has a tensor whose name has {len(endless):,} characters; the file is damaged.")
+    if adapter := next(filter(_ADAPTER.search, (*tensors, *others)), None):
+        raise UnsupportedArchitectureError(f"{where} holds an adapter's tensors, such as {adapter}: {_MERGE}.")
     names = {name: _ANYWHERE.sub("", name) for name in tensors}
     while prefix := _shared_prefix(names.values()):
         names = {name: short.removeprefix(prefix) for name, short in names.items()}
@@ -45,7 +49,7 @@ def unwrapped(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]
         if short in renamed:
             raise TensorError(f"{where} holds {short} twice, once as {name}; save it again with one.")
         renamed[short] = tensors[name]
-    return renamed
+    return weights._replace(tensors=renamed)
 
 
 def refuse_adapter_files(folder: Path) -> None:

@@ -2,19 +2,21 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import partial, wraps
-from inspect import Parameter, Signature, signature
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
 from pgf_cli.bench.subjects.sizes import LENGTH, SPEED, Sizes
-from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption, show
+from pgf_cli.cli.exits import advising
+from pgf_cli.cli.options import with_options
+from pgf_cli.cli.output import show, show_json, show_line
 from pgf_cli.errors import UsageError
+from pgf_cli.options import Option
+from pgf_cli.settings import LONGEST_RECORD
 
 if TYPE_CHECKING:
     from pgf_cli.bench.framework.experiment import Effort, Experiment
@@ -27,43 +29,39 @@ bench = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-LayersOption = Annotated[int, typer.Option(metavar="N", min=1, help="Layers of the Mamba.")]
-ChannelsOption = Annotated[int, typer.Option(metavar="D", min=1, help="Its width.")]
-StateOption = Annotated[int, typer.Option(metavar="N", min=1, help="Its state size per channel.")]
+WIDEST, DEEPEST = 2**16, 1024
+
+LayersOption = Annotated[int, Option(metavar="N", lowest=1, highest=DEEPEST, help="Layers of the Mamba.")]
+ChannelsOption = Annotated[int, Option(metavar="D", lowest=1, highest=WIDEST, help="Its width.")]
+StateOption = Annotated[int, Option(metavar="N", lowest=1, highest=WIDEST, help="Its state size per channel.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """What every experiment can be asked with: each field is an option of every command."""
 
-    quick: Annotated[bool, typer.Option("--quick", help="The part that two cores do in about a minute.")] = False
-    extended: Annotated[bool, typer.Option("--extended", help="Beyond the published setting; may take hours.")] = False
+    quick: Annotated[bool, Option(help="The part that two cores do in about a minute.")] = False
+    extended: Annotated[bool, Option(help="Beyond the published setting; may take hours.")] = False
     output: Annotated[
-        Path,
-        typer.Option("-o", "--output", metavar="FOLDER", help="Folder for the results; made if it does not exist."),
+        Path, Option(short="-o", metavar="FOLDER", help="Folder for the results; made if it does not exist.")
     ] = Path("bench")
-    seed: Annotated[
-        int, typer.Option(envvar="PGF_SEED", metavar="N", min=0, help="Seed of weights, sequences and directions.")
-    ] = 0
-    threads: Annotated[
-        int | None,
-        typer.Option("-p", "--threads", envvar="PGF_THREADS", metavar="N", min=1, help="Default: every processor."),
-    ] = None
+    seed: int
+    threads: int | None
     seconds: Annotated[
         float | None,
-        typer.Option(
-            "--time",
+        Option(
+            flag="--time",
             metavar="SECONDS",
-            min=0.001,
+            lowest=0.001,
+            highest=1e9,
             help="Begin no single run that is expected to take longer; a contestant that would is measured on less, "
             "and its row says so. Default: as the experiment sees fit.",
-            show_default=False,
         ),
     ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace the results of an earlier measurement.")] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON instead of a table.")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False
-    verbose: VerboseOption = False
+    force: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
 
     @property
     def effort(self) -> "Effort":
@@ -77,26 +75,6 @@ class Options:
         return "quick" if self.quick else "extended" if self.extended else "published"
 
 
-def _with_options(measure: Callable[..., None]) -> Callable[..., None]:
-    """Make a command of a function of ``Options`` and parameters of its own, all of them options of the command."""
-    of_all = {each.name: each.default for each in fields(Options)}
-    annotations = get_type_hints(Options, include_extras=True)
-    common = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=of_all[name], annotation=annotations[name]) for name in of_all
-    ]
-    _, *own = signature(measure, eval_str=True).parameters.values()
-
-    @wraps(measure)
-    def command(**values: Any) -> None:
-        measure(Options(**{name: values.pop(name) for name in of_all}), **values)
-
-    parameters = [*(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own), *common]
-    # Typer reads both.
-    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    return command
-
-
 @bench.callback(invoke_without_command=True)
 def overview(ctx: typer.Context) -> None:
     """Measure on this machine what the paper and this tool claim; without a name, list the experiments.
@@ -107,11 +85,11 @@ def overview(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         width = max(len(each.name) for each in LISTINGS)
         for each in LISTINGS:
-            typer.echo(f"{each.name:{width}}  {each.title}")
+            show_line(f"{each.name:{width}}  {each.title}")
 
 
 @bench.command()
-@_with_options
+@with_options
 def speed(
     options: Options,
     layers: LayersOption = SPEED.layers,
@@ -119,7 +97,12 @@ def speed(
     state: StateOption = SPEED.state,
     length: Annotated[
         int | None,
-        typer.Option(metavar="L", min=1, help="Bases of every sequence. Default: as many as each comparison names."),
+        Option(
+            metavar="L",
+            lowest=1,
+            highest=LONGEST_RECORD,
+            help="Bases of every sequence. Default: as many as each comparison names.",
+        ),
     ] = None,
 ) -> None:
     """Bases per second and memory beside other ways to the same derivative.
@@ -139,7 +122,7 @@ def speed(
 
 
 @bench.command()
-@_with_options
+@with_options
 def length(
     options: Options,
     layers: LayersOption = LENGTH.layers,
@@ -163,7 +146,7 @@ def length(
 def _register(listed: Listing) -> None:
     """Add the command of an experiment that has no options of its own."""
 
-    @_with_options
+    @with_options
     def command(options: Options) -> None:
         _measure([listed], options)
 
@@ -176,14 +159,11 @@ for _listed in LISTINGS:
 
 
 @bench.command(name="all")
-@_with_options
+@with_options
 def every(options: Options) -> None:
     """All experiments, one after the other; --json prints an array."""
-    try:
+    with advising("the results of the experiments that were finished are kept"):
         _measure(LISTINGS, options)
-    except KeyboardInterrupt:
-        typer.echo("error: interrupted; the results of the experiments that were finished are kept", err=True)
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
 def _measure(
@@ -211,7 +191,7 @@ def _measure(
         if not options.as_json:
             _print(document)
     if options.as_json:
-        typer.echo(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
+        show_json(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
 
 
 def _print(document: "Document") -> None:

@@ -4,21 +4,21 @@ Command line beats environment, environment beats ``--config``, and that beats d
 or, from TOML, with a type; the definition makes the same of both, and says the same where it cannot.
 """
 
+import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any
 
 import typer
 
 from pgf_cli.cli.exits import VERBOSE
 from pgf_cli.errors import UsageError
-from pgf_cli.options import Definition, Option, definitions_of, nearest, read_toml
+from pgf_cli.options import Definition, Option, definition_of, definitions_of, nearest, read_toml
 from pgf_cli.settings import INPUT, OUTPUT, RunSettings, SettingsError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 CONFIG = "pgf_cli.config"
 SOURCES = "pgf_cli.sources"
@@ -38,7 +38,9 @@ class CommandOptions:
             help="Option values by long name, such as hit-distance = 100; command line and environment beat it.",
         ),
     ] = None
-    dry_run: Annotated[bool, Option(panel=OUTPUT, help="Check everything, say what would be done, and stop.")] = False
+    dry_run: Annotated[
+        bool, Option(panel=OUTPUT, help="Check everything that a run would, say what it would do, and stop.")
+    ] = False
     as_json: Annotated[
         bool, Option(flag="--json", panel=OUTPUT, help="Print JSON on stdout, not a report; of `run` the manifest.")
     ] = False
@@ -48,39 +50,62 @@ class CommandOptions:
     verbose: Annotated[bool, Option(short="-v", panel=OUTPUT, help="Show the traceback of an error.")] = False
 
 
-DEFINITIONS: Mapping[str, Definition] = {**definitions_of(RunSettings), **definitions_of(CommandOptions)}
+SHARED: Mapping[str, Definition] = {**definitions_of(RunSettings), **definitions_of(CommandOptions)}
+"""Options that mean the same in every command that has them; these alone environment and ``--config`` can set."""
 
 
-def with_options(command: Command) -> Command:
-    """Complete a command's signature from the definitions.
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function whose parameters are options. A parameter is one of
 
-    A parameter that has an option's name and nothing of typer's in its annotation becomes that option, with its
-    default; ``**anything`` becomes all options that the command does not name, under their headings.
+    * a dataclass: an option for each of its fields; the function gets the dataclass;
+    * one with an ``Option`` in its annotation: an option of this command, for its command line alone;
+    * one with a name in ``SHARED``: that option, with its default;
+    * typer's context.
     """
-    signature = inspect.signature(command, eval_str=True)
+    parameters = inspect.signature(command, eval_str=True).parameters
+    wholes = {name: each.annotation for name, each in parameters.items() if is_dataclass(each.annotation)}
+    grouped = RunSettings in wholes.values()
     complete: dict[str, inspect.Parameter] = {}
-    everything = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in signature.parameters.values())
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            missing = [each for each in DEFINITIONS.values() if each.name not in complete]
-            complete |= {each.name: _parameter(each, each.option.panel) for each in missing}
-        elif name in DEFINITIONS and get_origin(parameter.annotation) is not Annotated:
-            definition = DEFINITIONS[name]
-            complete[name] = _parameter(definition, definition.option.panel if everything else "")
-        else:
+    for name, parameter in parameters.items():
+        if parameter.annotation is typer.Context:
             complete[name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-    command.__signature__ = signature.replace(parameters=list(complete.values()))  # type: ignore[attr-defined]
-    return command
+            continue
+        for each in _definitions(name, parameter):
+            complete[each.name] = _parameter(each, each.option.panel if grouped else "")
+
+    @functools.wraps(command)
+    def completed(**values: Any) -> None:
+        arguments = {name: _made(kind, values) for name, kind in wholes.items()}
+        command(**{name: values[name] for name in parameters if name not in wholes}, **arguments)
+
+    # Typer reads both.
+    completed.__signature__ = inspect.Signature(list(complete.values()))  # type: ignore[attr-defined]
+    completed.__annotations__ = {name: each.annotation for name, each in complete.items()}
+    return completed
 
 
-def run_settings(values: Mapping[str, Any]) -> RunSettings:
-    """Return the settings of a run from a command's values; what contradicts each other is said of flags.
+def _definitions(name: str, parameter: inspect.Parameter) -> Iterator[Definition]:
+    kind = parameter.annotation
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind, include_extras=True)
+        for field in fields(kind):
+            yield _one_definition(field.name, hints[field.name], field.default)
+    else:
+        default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+        yield _one_definition(name, kind, default)
 
-    Raises:
-        UsageError: two options contradict each other.
-    """
+
+def _one_definition(name: str, annotation: Any, default: Any) -> Definition:
+    if typing.get_origin(annotation) is not Annotated:
+        return SHARED[name]
+    definition = definition_of(name, annotation, default)
+    return definition if definition != SHARED.get(name) else SHARED[name]
+
+
+def _made(kind: Any, values: Mapping[str, Any]) -> Any:
+    """Return a dataclass of a command's values; what contradicts each other is said of flags."""
     try:
-        return RunSettings(**{name: values[name] for name in definitions_of(RunSettings)})
+        return kind(**{field.name: values[field.name] for field in fields(kind)})
     except SettingsError as error:
         raise UsageError(error.in_flags) from None
 
@@ -98,9 +123,11 @@ def _parameter(definition: Definition, panel: str) -> inspect.Parameter:
     annotation: Any
     default: Any
     if option.positional:
-        metavar = definition.name.upper()
-        info = typer.Argument(help=definition.help, metavar=metavar, show_default=False, callback=callback)
-        annotation, default = Annotated[str, info], inspect.Parameter.empty
+        info = typer.Argument(
+            help=definition.help, metavar=definition.name.upper(), show_default=False, callback=callback
+        )
+        annotation = Annotated[str if definition.required else str | None, info]
+        default = inspect.Parameter.empty if definition.required else None
     else:
         info = typer.Option(
             *filter(None, (option.short, definition.flag)),
@@ -124,9 +151,9 @@ def _callback(definition: Definition) -> Callable[[typer.Context, Any], Any]:
             return given
         value, source = _value(definition, ctx, given)
         ctx.meta.setdefault(SOURCES, {})[definition.name] = source
-        if definition.name == "verbose":
+        if definition is SHARED["verbose"]:
             ctx.meta[VERBOSE] = value
-        if definition.name == "config" and value is not None:
+        if definition is SHARED["config"] and value is not None:
             ctx.meta[CONFIG] = load_config(value)
         return value
 
@@ -141,21 +168,24 @@ def _value(definition: Definition, ctx: typer.Context, given: Any) -> tuple[Any,
             return given is not definition.switches_off, "command line"
         where = definition.name.upper() if definition.option.positional else definition.flag
         return _parsed(definition, given, where), "command line"
-    text = os.environ.get(definition.variable, "") if in_files_and_environment(definition) else ""
+    elsewhere = in_files_and_environment(definition)
+    text = os.environ.get(definition.variable, "") if elsewhere else ""
     if text:
         texts = text.split() if definition.many else text
         return _switched(definition, _parsed(definition, texts, definition.variable)), "environment"
     values = ctx.meta.get(CONFIG, {})
-    if definition.name in values:
+    if elsewhere and definition.name in values:
         return values[definition.name], "configuration file"
     if definition.required:
-        raise UsageError(f"{definition.flag} is missing; give it, or set {definition.variable} in the environment")
+        also = f", or set {definition.variable} in the environment" if elsewhere else ""
+        raise UsageError(f"{definition.flag} is missing; give it{also}")
     return definition.default, DEFAULT
 
 
 def in_files_and_environment(definition: Definition) -> bool:
     """Whether an option can be set elsewhere than on the command line."""
-    return not definition.option.positional and definition.name != "config"
+    shared = SHARED.get(definition.name) is definition
+    return shared and not definition.option.positional and definition.name != "config"
 
 
 def _parsed(definition: Definition, text: Any, where: str) -> Any:
@@ -173,7 +203,7 @@ def load_config(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, is not TOML, has a key that is no option, or a value that cannot be.
     """
-    by_key = {each.key: each for each in DEFINITIONS.values() if in_files_and_environment(each)}
+    by_key = {each.key: each for each in SHARED.values() if in_files_and_environment(each)}
     values = {}
     for key, value in read_toml(path).items():
         if key not in by_key:

@@ -59,9 +59,8 @@ def _keys(definitions: Iterable[Definition]) -> Iterator[str]:
     yield "| key | values | meaning |"
     yield "|---|---|---|"
     for each in definitions:
-        required = " Required." if each.required else ""
         default = f" Default: {str(each.default).lower()}." if each.kind is bool else ""
-        yield _row(f"`{each.key}`", each.expected, each.help + default + required)
+        yield _row(f"`{each.key}`", each.expected, each.help + default)
     yield ""
 
 

@@ -6,16 +6,19 @@ from typing import Annotated
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.output import VerboseOption, show
+from pgf_cli.cli.options import with_options
+from pgf_cli.cli.output import show
+from pgf_cli.options import Option
 
 
+@with_options
 def report(
-    prefix: Annotated[Path, typer.Argument(help="A run's prefix, or any file that it wrote.", show_default=False)],
+    prefix: Annotated[Path, Option(positional=True, help="A run's prefix, or any file that it wrote.")],
     check: Annotated[
-        bool,
-        typer.Option("--check", help="Compare every output with its SHA-256 instead; exit 1 unless all are unchanged."),
+        bool, Option(help="Compare every output with its SHA-256 instead; exit 1 unless all are unchanged.")
     ] = False,
-    verbose: VerboseOption = False,
+    *,
+    verbose: bool,
 ) -> None:
     """Print the report of a finished run again, from its files alone.
 

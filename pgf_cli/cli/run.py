@@ -2,15 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
-from pgf_cli.cli.options import run_settings, setting_sources, with_options
+from pgf_cli.cli.options import CommandOptions, setting_sources, with_options
+from pgf_cli.cli.output import show, show_json, show_line
+from pgf_cli.cli.streams import say
 from pgf_cli.settings import RunSettings
 
-AFTERWORD = """
+AFTERWORD = f"""
 **Files:** PREFIX.TRACK.bedgraph for each track (with --bgzip .bedgraph.gz and its index .tbi or .csi), PREFIX.csv with
 a column for each (.csv.gz), PREFIX.TRACK.bw, PREFIX.hypothetical.npz and PREFIX.onehot.npz, by --format. Always
 PREFIX.hits.bed, PREFIX.hits.tsv, PREFIX.regions.tsv, PREFIX.chrom.sizes and, last, PREFIX.run.json; with --trace
@@ -20,12 +21,14 @@ with --separate response.CHROM_POS or response.CHROM_POS_ALT. Files are 0-based 
 **Environment:** every option but --config can also be set as PGF_ and its long name, PGF_HIT_DISTANCE=100; several
 values stand with blanks between them. The command line beats the environment, and that beats --config.
 
-**Exit codes:** 0 done; 1 failed; 2 wrong usage; 3 done, but the certificate of exactness failed; 130 interrupted.
+**Exit codes:** {ExitStatus.OK:d} done; {ExitStatus.FAILED:d} failed; {ExitStatus.USAGE:d} wrong usage;
+{ExitStatus.CERTIFICATE:d} done, but the certificate of exactness failed; {ExitStatus.INTERRUPTED:d} interrupted,
+{ExitStatus.TERMINATED:d} terminated, 128 + n by another signal n: the error says how to go on.
 """
 
 
 @with_options
-def run(ctx: typer.Context, **values: Any) -> None:
+def run(ctx: typer.Context, settings: RunSettings, command: CommandOptions) -> None:
     """Write exact per-base sensitivity tracks of a model along every record of a FASTA, in fixed memory.
 
     Three tracks, by `--mode`; the default is both. **contribution** (adjoint): the gradient of a score, by default the
@@ -34,14 +37,13 @@ def run(ctx: typer.Context, **values: Any) -> None:
     at all bases up to it: where the model reacts. **ghost** (tangent): the part of the response that goes back at
     least W bases. All are exact, never cut at a tile's edge. N has no score.
     """
-    settings = run_settings(values)
-    if values["dry_run"]:
+    if command.dry_run:
         _describe(settings)
         return
-    manifest = execute(settings, setting_sources(ctx), quiet=values["quiet"])
-    if values["as_json"]:
-        typer.echo(manifest.read_text(), nl=False)
-    elif not values["quiet"]:
+    manifest = execute(settings, setting_sources(ctx), quiet=command.quiet)
+    if command.as_json:
+        show_json(manifest.read_text(encoding="utf-8"))
+    elif not command.quiet:
         show_report(manifest)
     if not certificate_passed(manifest):
         raise typer.Exit(ExitStatus.CERTIFICATE)
@@ -53,13 +55,24 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
     from pgf_cli.cli.progress import progress_for
     from pgf_cli.runs import Provenance
 
+    progress = progress_for(quiet=quiet)
+    if _is_folder(settings):
+        progress.message(_of_folder(settings))
     provenance = Provenance(["pgf-sensitivity", *sys.argv[1:]], sources)
-    return carry_out(settings, progress=progress_for(quiet=quiet), provenance=provenance).manifest_path
+    return carry_out(settings, progress=progress, provenance=provenance).manifest_path
+
+
+def _is_folder(settings: RunSettings) -> bool:
+    """Whether the output, given without a slash at its end, is a folder."""
+    return settings.output is not None and settings.prefix != Path(settings.output)
+
+
+def _of_folder(settings: RunSettings) -> str:
+    return f"{settings.output} is a folder: the outputs are {settings.prefix}.*"
 
 
 def show_report(manifest: Path) -> None:
     """Print the report of a finished run on stdout."""
-    from pgf_cli.cli.output import show
     from pgf_cli.reports import print_report
 
     show(lambda console: print_report(manifest, console))
@@ -72,15 +85,15 @@ def certificate_passed(manifest: Path) -> bool:
     failed = [check for check in read_manifest(manifest).certificate.checks if not check.passed]
     if failed:
         names = "; ".join(f"{check.name} ({check.error:.1e}, threshold {check.threshold:.0e})" for check in failed)
-        typer.echo(
+        say(
             f"warning: the certificate of exactness failed: {names}; try --dtype float64. The outputs are written all "
-            f"the same: {manifest} lists them",
-            err=True,
+            f"the same: {manifest} lists them"
         )
     return not failed
 
 
 def _describe(settings: RunSettings) -> None:
+    """Print what a run would do; raise whatever it would refuse."""
     from pgf_cli.genome import Genome
     from pgf_cli.runs import plan_run
     from pgf_cli.tracks.estimates import readable_bytes
@@ -89,11 +102,20 @@ def _describe(settings: RunSettings) -> None:
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         for warning in plan.warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
-    typer.echo(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
+            say(f"warning: {warning}")
+        check_outputs(
+            plan.outputs.values(),
+            force=settings.force,
+            expected_bytes=plan.estimated_bytes,
+            to_make=settings.folder_to_make,
+        )
+    show_line(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
     for span in plan.selection.spans:
-        typer.echo(f"  {span}")
-    typer.echo(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
+        show_line(f"  {span}")
+    if settings.folder_to_make and not settings.folder_to_make.exists():
+        show_line(f"would make the folder {settings.folder_to_make}")
+    elif _is_folder(settings):
+        show_line(_of_folder(settings))
+    show_line(f"would write about {readable_bytes(plan.estimated_bytes)} of tracks, and tables, to:")
     for path in plan.outputs.values():
-        typer.echo(f"  {path}")
+        show_line(f"  {path}")

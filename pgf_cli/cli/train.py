@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from pgf_cli.cli.exits import ExitStatus
+from pgf_cli.cli.exits import advising
 from pgf_cli.cli.options import with_options
 from pgf_cli.errors import UsageError
+from pgf_cli.options import Option
 
 
 @with_options
@@ -15,19 +14,16 @@ def train(
     fasta: Path,
     config: Annotated[
         Path,
-        typer.Option(
+        Option(
             metavar="TOML",
-            show_default=False,
             help="What to train and on what: sections [model], [data] and [optimiser]; examples in configs/.",
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
+        Option(
+            short="-o",
             metavar="CKPT",
-            show_default=False,
             help="Checkpoint to write, .safetensors or .pt; beside it CKPT's name with .train.csv and .train.pt.",
         ),
     ],
@@ -56,11 +52,8 @@ def train(
     from pgf_cli.training import train as fit
 
     settings, files = read_settings(config), TrainingFiles.beside(output)
-    try:
-        with Genome.open(fasta) as genome:
-            fit(settings, genome, files, progress_for(quiet=quiet), resume=resume, force=force, threads=threads)
-    except KeyboardInterrupt:
-        typer.echo(
-            "error: interrupted; give the same command with --resume to go on from the last checkpoint", err=True
-        )
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    with (
+        advising("give the same command with --resume to go on from the last checkpoint"),
+        Genome.open(fasta) as genome,
+    ):
+        fit(settings, genome, files, progress_for(quiet=quiet), resume=resume, force=force, threads=threads)

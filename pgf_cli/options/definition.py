@@ -39,6 +39,8 @@ class Option:
     """What stands for the value in ``--help``."""
     lowest: float | None = None
     highest: float | None = None
+    choices: tuple[str, ...] = ()
+    """The texts that are allowed, where another place lists them; else those of the field's Literal."""
     pattern: str = ""
     """Of the whole of a text."""
     expected: str = ""
@@ -109,6 +111,8 @@ class Definition:
     def help(self) -> str:
         """The help with the default, where the help does not say it."""
         value, said = self.default, self.option.help.replace("{values}", self.expected)
+        if self.required and not self.option.positional:
+            return f"{said} Required."
         if self.required or self.kind is bool or value is None or value == () or "default" in said.lower():
             return said
         values = value if self.many else (value,)
@@ -189,10 +193,17 @@ def definitions_of(settings: type) -> Mapping[str, Definition]:
 @functools.cache
 def _definitions(settings: Any) -> Mapping[str, Definition]:
     hints = typing.get_type_hints(settings, include_extras=True)
-    return {field.name: _definition(field.name, hints[field.name], field.default) for field in fields(settings)}
+    return {field.name: definition_of(field.name, hints[field.name], field.default) for field in fields(settings)}
 
 
-def _definition(name: str, annotation: Any, default: Any) -> Definition:
+def definition_of(name: str, annotation: Any, default: Any) -> Definition:
+    """Return the option of a field or parameter.
+
+    Args:
+        name: of the field.
+        annotation: ``Annotated``, of a type and an ``Option``.
+        default: MISSING where a value must be given.
+    """
     if typing.get_origin(annotation) is not Annotated:
         raise TypeError(f"{name} has no Option in its annotation")
     kind, option = typing.get_args(annotation)
@@ -202,7 +213,7 @@ def _definition(name: str, annotation: Any, default: Any) -> Definition:
     many = typing.get_origin(kind) is tuple
     if many:
         kind = typing.get_args(kind)[0]
-    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else option.choices
     return Definition(name, option, str if choices else kind, choices, many, optional, default)
 
 

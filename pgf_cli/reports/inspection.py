@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from pgf_cli.checkpoints import Inspection
+from pgf_cli.checkpoints.inspection import SweepMemory
 from pgf_cli.tracks.estimates import readable_bytes
 
 IGNORED_SHOWN = 8
@@ -53,10 +54,16 @@ def _bytes(inspection: Inspection) -> Iterator[tuple[str, str]]:
     )
     yield (
         "memory",
-        f"about {readable_bytes(memory.total)} beside the program itself at any length (weights "
-        f"{readable_bytes(memory.weights)}, a tile {readable_bytes(memory.working)}): "
-        f"tangent sweep along one direction, tile {memory.tile:,}, {memory.dtype} on the CPU",
+        f"beside the program itself, at any length: {memory.dtype} on the CPU, tile {memory.tile:,}, "
+        f"weights {readable_bytes(memory.weights)} among it",
     )
+    for mode in ("tangent", "adjoint", "both"):
+        yield f"  {mode}", _mode(getattr(memory, mode))
+
+
+def _mode(sweep: SweepMemory) -> str:
+    total = f"about {readable_bytes(sweep.total)}"
+    return total + (f", at most {readable_bytes(sweep.snapshots)} of it snapshots" if sweep.snapshots else "")
 
 
 def _settings(sizes: Mapping[str, int | float | bool]) -> dict[str, object]:

@@ -20,6 +20,7 @@ from pgf_cli.genome import (
     read_pulses,
     select,
 )
+from pgf_cli.inputs import InputFile
 from pgf_cli.settings import RunSettings
 
 
@@ -31,15 +32,15 @@ class NothingToScoreError(PgfError, ValueError):
     """Every base that was asked for is N."""
 
 
-def pulse_sites(settings: RunSettings, genome: Genome) -> tuple[PulseSite, ...]:
-    """Return every pulse, in the order of asking.
+def pulse_sites(settings: RunSettings, genome: Genome, inputs: list[InputFile]) -> tuple[PulseSite, ...]:
+    """Return every pulse, in the order of asking; add to ``inputs`` what was read for it.
 
     Raises:
         PgfError, UsageError: one cannot be read, or they contradict each other.
     """
     sites = [parse_pulse(text, genome.lengths, str(settings.fasta)) for text in settings.pulses]
     if settings.pulses_bed is not None:
-        sites += read_pulses(settings.pulses_bed, genome.lengths)
+        sites += read_pulses(settings.pulses_bed, genome.lengths, inputs)
         if not sites:
             raise PulseError(f"{settings.pulses_bed} has no pulses; list at least one base")
     if settings.separate and (twice := [site for site, count in Counter(sites).items() if count > 1]):

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import certify
 from pgf_cli.core.threads import sweeping_on
+from pgf_cli.errors import advise
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.certificates import run_certificate, with_totals
 from pgf_cli.runs.compute import Computer, GroupParts
 from pgf_cli.runs.context import record_context
 from pgf_cli.runs.inputs import check_inputs
@@ -32,7 +33,7 @@ from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
-from pgf_cli.tracks.staging import check_outputs
+from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 
@@ -49,6 +50,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         Interrupted: a signal asked to stop.
     """
     settings, key = plan.settings, run_key(plan)
+    if settings.folder_to_make:
+        make_folder(settings.folder_to_make)
     with RunFolder.hold(settings.prefix) as folder:
         if placed := finish_commit(folder):
             progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
@@ -64,10 +67,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
             with sweeping_on(settings.threads) as threads:
                 _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
-            if store.kept and getattr(error, "advice", "") is None:
-                error.advice = (  # type: ignore[attr-defined]
-                    f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
-                )
+            if store.kept:
+                advise(error, f"what is done is kept in {folder.path}; give the same command with --resume to go on")
             raise
         finally:
             outputs.discard()
@@ -108,7 +109,7 @@ def _carry_out(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    certificate = certify(plan.model, plan.probe)
+    certificate = run_certificate(plan)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
@@ -117,10 +118,11 @@ def _carry_out(
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
+    certificate = with_totals(plan, certificate, totals)
     manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
     with translate_os_errors(final):
         staged[final].write_text(manifest_text(manifest), encoding="utf-8")
-    outputs.commit(final, spent=store.spent)
+    outputs.commit(final)
 
 
 def _score(
@@ -144,7 +146,7 @@ def _score(
                     trace.write(result.sources)
     finally:
         progress.end()
-    for warning in [*tracks.warnings(), *bed.warnings()]:
+    for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
     return entries, totals
 

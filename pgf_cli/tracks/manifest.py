@@ -211,7 +211,7 @@ def read_manifest(path: Path) -> Manifest:
         ManifestError: there is no such file, or it is not a manifest of this version.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ManifestError(

@@ -35,13 +35,28 @@ class DiskSpaceError(PgfError, OSError):
         )
 
 
-def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, and those above it, where they are missing.
+
+    Raises:
+        OutputFolderError: it cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputFolderError(folder, "is a file; remove it") from error
+    except OSError as error:
+        raise OutputFolderError(folder, f"cannot be made ({error.strerror or error}); make it yourself") from error
+
+
+def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int, to_make: Path | None = None) -> None:
     """See before computing that files can be written, by creating each under its temporary name and removing it.
 
     Args:
         finals: the files that a run will write.
         force: whether existing files may be replaced.
         expected_bytes: what they will take together; asked of every folder among theirs.
+        to_make: a folder that ``make_folder`` will make; while it is missing the one above it is asked.
 
     Raises:
         OutputFolderError: a folder does not exist, is no folder, or refuses files of these names.
@@ -49,7 +64,11 @@ def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int) -
         DiskSpaceError: too little space is free.
     """
     finals = list(finals)
-    for folder in dict.fromkeys(final.parent for final in finals):
+    folders = list(dict.fromkeys(final.parent for final in finals))
+    if to_make is not None and not os.path.lexists(to_make):
+        # It will be empty; whether it can be made is all that can be seen.
+        folders, finals = [_check_makeable(to_make)], []
+    for folder in folders:
         _check_folder(folder)
         free = shutil.disk_usage(folder).free
         if free < expected_bytes:
@@ -63,6 +82,14 @@ def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int) -
         except OSError as error:
             what = f"cannot take {final.name} ({error.strerror or error}); make it writable"
             raise OutputFolderError(final.parent, what) from error
+
+
+def _check_makeable(folder: Path) -> Path:
+    """Return the nearest folder above one that is missing, after seeing that it takes new ones."""
+    above = next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
+    if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
+        raise OutputFolderError(folder, f"cannot be made, for {above} is not writable; make that writable")
+    return above
 
 
 def _check_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from pgf_cli.checkpoints.alphabets import alphabet_of_config
 from pgf_cli.checkpoints.tokenizers import read_tokenizer
 from pgf_cli.core.models import BaseIds
 from pgf_cli.errors import UsageError
+from pgf_cli.inputs import Inputs
 
 ROWS = 16
 CADUCEUS = ["[CLS]", "[SEP]", "[BOS]", "[MASK]", "[PAD]", "[RESERVED]", "[UNK]", "A", "C", "G", "T", "N"]
@@ -21,7 +22,7 @@ def ids_of(tokens):
 
 
 def base_ids(folder):
-    return read_tokenizer(folder).base_ids(ROWS)
+    return read_tokenizer(folder, Inputs()).base_ids(ROWS)
 
 
 def write(folder, name, value):
@@ -140,7 +141,7 @@ def test_a_vocabulary_with_some_bases_or_ids_out_of_range_is_an_error_and_one_wi
 
 
 def test_a_folder_without_a_tokenizer_has_none(tmp_path):
-    assert read_tokenizer(tmp_path) is None
+    assert read_tokenizer(tmp_path, Inputs()) is None
 
 
 @pytest.mark.parametrize(
@@ -159,11 +160,11 @@ def test_a_folder_without_a_tokenizer_has_none(tmp_path):
 def test_a_broken_tokenizer_file_is_named(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(CheckpointError) as caught:
-        read_tokenizer(tmp_path)
+        read_tokenizer(tmp_path, Inputs())
     assert str(caught.value).startswith(str(tmp_path / name))
 
 
 def test_a_vocabulary_that_is_not_text_is_named(tmp_path):
     (tmp_path / "vocab.txt").write_bytes(b"A\nC\n\xff\n")
     with pytest.raises(AlphabetError, match=r"vocab\.txt: byte 4 is not UTF-8"):
-        read_tokenizer(tmp_path)
+        read_tokenizer(tmp_path, Inputs())

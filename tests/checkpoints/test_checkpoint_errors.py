@@ -144,10 +144,10 @@ def test_an_unknown_architecture_is_named_with_what_is_supported(parts, tmp_path
 
 
 def test_a_bare_state_dict_and_extra_entries(parts, tmp_path):
-    assert "architecture, config, state_dict" in failure_of(parts["state_dict"], tmp_path)
+    assert "has no architecture and config beside its tensors" in failure_of(parts["state_dict"], tmp_path)
     assert "also holds 'optimizer'" in failure_of(parts | {"optimizer": {}}, tmp_path)
     assert "state_dict holds a list" in failure_of(parts | {"state_dict": [1]}, tmp_path)
-    assert "config is a str" in failure_of(parts | {"config": "mamba"}, tmp_path)
+    assert "config is a list" in failure_of(parts | {"config": [1]}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_missing_layer_is_named(parts, tmp_path):
         ("norm_f.weight", (), "has shape (), expected (6,)"),
         ("layers.0.mixer.A_log", (10,), "has shape (10,), expected 2 dimensions"),
         ("embedding.weight", (0, 6), "has shape (0, 6), expected 2 dimensions, none of them empty"),
-        ("embedding.weight", (5, 7), "channels = 6, but in"),
+        ("embedding.weight", (5, 7), "d_model = 6, but in"),
     ],
 )
 def test_a_misshapen_tensor_is_named_with_both_shapes(parts, tmp_path, name, shape, expected):
@@ -225,19 +225,19 @@ def test_a_name_in_a_file_cannot_break_the_line_or_steer_the_terminal(parts, tmp
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("channels", None, "config has no channels"),
-        ("channels", 7, "channels = 7, but in"),
-        ("layers", 3, "the tensors make it 2"),
-        ("layers", 10**12, "the tensors make it 2"),
-        ("inner", "10", "inner is '10'; it must be a whole number"),
-        ("state", 3.0, "state is 3.0; it must be a whole number"),
-        ("conv", True, "conv is True; it must be a whole number"),
+        ("d_model", None, "config has no d_model"),
+        ("d_model", 7, "d_model = 7, but in"),
+        ("n_layer", 3, "the tensors make it 2"),
+        ("n_layer", 10**12, "n_layer is 1000000000000; it must be a whole number from 1 to 1,000,000,000"),
+        ("d_inner", "10", "d_inner is '10'; it must be a whole number"),
+        ("d_state", 3.0, "d_state is 3.0; it must be a whole number"),
+        ("d_conv", True, "d_conv is True; it must be a whole number"),
         ("dt_rank", 0, "dt_rank is 0; it must be a whole number"),
-        ("vocab", -5, "vocab is -5; it must be a whole number"),
+        ("vocab_size", -5, "vocab_size is -5; it must be a whole number"),
         ("norm_eps", float("nan"), "norm_eps is nan; it must be a positive number"),
         ("norm_eps", "1e-5", "norm_eps is '1e-5'"),
         ("tied", 1, "tied is 1; it must be true or false"),
-        ("expand", 2, "unknown field 'expand'; known: channels"),
+        ("expand", 2, "unknown field 'expand'; known: d_model"),
         ("note", 5, "note is 5; it must be a text"),
     ],
 )
@@ -264,4 +264,4 @@ def test_broken_json_in_the_metadata_is_said_where(tmp_path, tensors):
     save_file(tensors, path, {"architecture": "mamba", "config": "[1]"})
     assert "config holds a JSON list" in failure(path)
     save_file(tensors, path, {"architecture": "mamba"})
-    assert "has no 'config' in its metadata" in failure(path)
+    assert "has no config beside its tensors" in failure(path)

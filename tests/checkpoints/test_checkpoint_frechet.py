@@ -12,8 +12,8 @@ CPU = torch.device("cpu")
 COLUMNS = {"A": 0, "C": 1, "G": 2, "T": 3}
 
 
-def state_dict(channels, state=3, window=3, embedded=True, bias=True):
-    D, N = channels, state
+def state_dict(d_model, d_state=3, window=3, embedded=True, bias=True):
+    D, N = d_model, d_state
     shapes = {
         "A_log": (N,), "D": (D,), "redshift_scale": (),
         "dt_proj.weight": (D, D), "B_proj.weight": (N, D), "C_proj.weight": (N, D),
@@ -63,9 +63,9 @@ def test_a_bare_state_dict_is_known_by_its_keys_in_every_kind_of_file(tmp_path, 
 @pytest.mark.parametrize(
     "sizes",
     [
-        {"channels": 4, "state": 1, "window": 1, "embedded": False},
-        {"channels": 4, "state": 5, "window": 2, "embedded": True},
-        {"channels": 9, "state": 2, "window": 4, "embedded": True, "bias": False},
+        {"d_model": 4, "d_state": 1, "window": 1, "embedded": False},
+        {"d_model": 4, "d_state": 5, "window": 2, "embedded": True},
+        {"d_model": 9, "d_state": 2, "window": 4, "embedded": True, "bias": False},
     ],
 )
 def test_every_size_is_read_off_the_tensors(tmp_path, sizes):
@@ -107,9 +107,9 @@ def test_a_tensor_without_usable_numbers_and_an_entry_that_is_no_tensor_are_name
     assert "'epoch' is a int" in failure(write(tmp_path / "epoch.pt", state_dict(6) | {"epoch": 3}), TensorError)
 
 
-@pytest.mark.parametrize("channels", [4, 6])
-def test_a_model_without_tokens_refuses_the_alphabet_and_the_outputs_of_a_head(tmp_path, channels):
-    path = write(tmp_path / "model.pt", state_dict(channels, embedded=channels != 4))
+@pytest.mark.parametrize("d_model", [4, 6])
+def test_a_model_without_tokens_refuses_the_alphabet_and_the_outputs_of_a_head(tmp_path, d_model):
+    path = write(tmp_path / "model.pt", state_dict(d_model, embedded=d_model != 4))
     with pytest.raises(UsageError, match=r"^--alphabet: .*model\.pt reads the bases one-hot"):
         read_checkpoint(path, "A=0,C=1,G=2,T=3")
     checkpoint = read_checkpoint(path)
@@ -137,26 +137,26 @@ def test_our_own_format_holds_the_operator_too(tmp_path, suffix, embedded):
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("channels", 8, "channels = 8, but in {path} D makes it 6"),
+        ("d_model", 8, "d_model = 8, but in {path} D makes it 6"),
         ("window", 2, "window = 2, but in {path} init_estimator.weight makes it 3"),
-        ("state", "3", "state is '3'; it must be a whole number"),
-        ("embedded", False, "embedded is False; it must be true"),
-        ("projection_bias", False, "tensor B_proj.bias has no place in a frechet model"),
-        ("alphabet", COLUMNS, "unknown field 'alphabet'; known: channels"),
+        ("d_state", "3", "d_state is '3'; it must be a whole number"),
+        ("embedded", False, "embedded = False, but in {path} the tensors make it True"),
+        ("projection_bias", False, "projection_bias = False, but in {path} the tensors make it True"),
+        ("alphabet", COLUMNS, "unknown field 'alphabet'; known: d_model"),
     ],
 )
 def test_a_config_that_contradicts_the_tensors_is_an_error(tmp_path, field, value, expected):
     path = tmp_path / "model.pt"
-    config = {"channels": 6, "state": 3, "window": 3, "embedded": True} | {field: value}
+    config = {"d_model": 6, "d_state": 3, "window": 3, "embedded": True} | {field: value}
     torch.save({"architecture": "frechet", "config": config, "state_dict": state_dict(6)}, path)
     assert expected.format(path=path) in failure(path)
 
 
 def test_an_embedding_that_the_config_wants_must_be_there(tmp_path):
     path = tmp_path / "model.pt"
-    config = {"channels": 4, "embedded": True}
+    config = {"d_model": 4, "embedded": True}
     torch.save({"architecture": "frechet", "config": config, "state_dict": state_dict(4, embedded=False)}, path)
-    assert "embedded is True; it must be false, as embed.weight" in failure(path)
+    assert f"embedded = True, but in {path} the tensors make it False" in failure(path)
 
 
 def test_converted_weights_do_not_touch_the_file_s(tmp_path):

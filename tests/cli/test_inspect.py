@@ -43,7 +43,7 @@ def test_json_says_everything_in_numbers(checkpoint):
     assert found["architecture"] == "mamba"
     assert found["layout"] == "pgf-sensitivity"
     assert found["files"] == [str(checkpoint)]
-    assert (found["sizes"]["layers"], found["sizes"]["channels"], found["parameters"]) == (2, 6, PARAMETERS)
+    assert (found["sizes"]["n_layer"], found["sizes"]["d_model"], found["parameters"]) == (2, 6, PARAMETERS)
     assert found["file_dtypes"] == ["float16"]
     assert (found["alphabet"], found["alphabet_source"]) == ({"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}, "config")
     assert (found["head"], found["output_layers"]) == ("tied", ["logprobs", "logits", "hidden"])
@@ -52,7 +52,11 @@ def test_json_says_everything_in_numbers(checkpoint):
     memory = found["memory_bytes"]
     # The file's half-precision tensors stay beside the model's own.
     assert (memory["dtype"], memory["tile"], memory["weights"]) == ("float64", 100, PARAMETERS * (8 + 2))
-    assert memory["total"] == memory["weights"] + memory["working"]
+    for mode in ("tangent", "adjoint", "both"):
+        takes = memory[mode]
+        assert takes["total"] == memory["weights"] + takes["working"] + takes["snapshots"]
+    assert (memory["tangent"]["snapshots"], memory["adjoint"]["snapshots"]) == (0, 256_000_000)
+    assert memory["both"] == memory["adjoint"]
 
 
 def test_the_page_names_what_people_ask_for(checkpoint):
@@ -60,7 +64,7 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     assert page.exit_code == 0
     lines = {line[2:17].strip(): line[17:].strip() for line in page.stdout.splitlines()[1:]}
     assert lines["family"] == "mamba, in the layout of pgf-sensitivity"
-    assert lines["sizes"] == "channels 6, layers 2, inner 10, state 3, conv 4, dt_rank 2, vocab 5"
+    assert lines["sizes"] == "d_model 6, n_layer 2, d_inner 10, d_state 3, d_conv 4, dt_rank 2, vocab_size 5"
     assert lines["parameters"] == f"{PARAMETERS}, stored as float16"
     assert lines["alphabet"] == "A = 0, C = 1, G = 2, T = 3, N = 4 (from config)"
     assert lines["head"] == "the embedding (tied)"
@@ -68,13 +72,15 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     assert lines["note"] == "for [tests] only"
     assert lines["ignored tensors"] == "score.weight"
     assert lines["between tiles"].startswith("a state of 480 bytes, and 480 bytes more for each tangent direction")
-    assert lines["memory"].startswith("about ")
     assert "tile 4,096" in lines["memory"]
+    assert lines["tangent"].startswith("about ")
+    assert lines["adjoint"].endswith("at most 256.0 MB of it snapshots")
 
 
 def test_a_larger_tile_needs_more_and_a_headless_model_has_one_output(tmp_path, checkpoint):
     small, large = (json.loads(inspect(checkpoint, "--json", "--tile", tile).stdout) for tile in (100, 10_000))
-    assert large["memory_bytes"]["working"] > 50 * small["memory_bytes"]["working"]
+    for mode in ("tangent", "adjoint"):
+        assert large["memory_bytes"][mode]["working"] > 50 * small["memory_bytes"][mode]["working"]
     assert large["state_bytes"] == small["state_bytes"]
     headless = write(tmp_path / "headless.pt", MambaConfig(6, 2, 10, 3, 4, 2, 5, head=False))
     found = json.loads(inspect(headless, "--json").stdout)
@@ -90,7 +96,7 @@ def test_the_paper_s_operator(tmp_path):
     torch.save({name: torch.ones(shape) for name, shape in sizes.items()}, tmp_path / "operator.pt")
     found = json.loads(inspect(tmp_path / "operator.pt", "--json").stdout)
     assert (found["architecture"], found["layout"]) == ("frechet", "the paper's state dict")
-    assert found["sizes"] == {"channels": 4, "state": 3, "window": 2, "embedded": False, "projection_bias": True}
+    assert found["sizes"] == {"d_model": 4, "d_state": 3, "window": 2, "embedded": False, "projection_bias": True}
     assert (found["head"], found["output_layers"]) == ("none", ["hidden"])
     assert found["alphabet"] == {"A": 0, "C": 1, "G": 2, "T": 3}
     assert found["state_bytes"] == {"primal": 48, "tangent": 48}

@@ -35,7 +35,7 @@ def rows(page):
 
 @pytest.mark.parametrize(("dtype", "rounding"), [("float32", "1e-05"), ("float64", "1e-12")])
 def test_a_table_with_error_threshold_and_verdict_and_exit_0(pgf, checkpoint, dtype, rounding):
-    result = pgf("verify", checkpoint, "--dtype", dtype, "--bases", "80")
+    result = pgf("verify", "-m", checkpoint, "--dtype", dtype, "--bases", "80")
     assert (result.exit_code, result.stderr) == (0, "")
     assert f"{checkpoint} (mamba): derivative of logprobs, {dtype} on cpu" in result.stdout
     assert "on 80 random bases (seed 0)" in result.stdout
@@ -49,17 +49,17 @@ def test_a_table_with_error_threshold_and_verdict_and_exit_0(pgf, checkpoint, dt
     assert not list(Path().iterdir())
 
 
-def test_a_planted_error_is_fail_in_its_row_and_exit_1(pgf, checkpoint, wrong_adjoint):
-    result = pgf("verify", checkpoint, "--bases", "80")
-    assert (result.exit_code, result.stderr) == (1, "")
+def test_a_planted_error_is_fail_in_its_row_and_exit_3(pgf, checkpoint, wrong_adjoint):
+    result = pgf("verify", "-m", checkpoint, "--bases", "80")
+    assert (result.exit_code, result.stderr) == (3, "")
     assert [row[4] for row in rows(result.stdout)] == ["FAIL", "pass", "pass", "pass"]
     assert result.stdout.splitlines()[-1].startswith("FAILED: do not rely on tracks")
 
 
-def test_json_says_the_same_and_exits_1_too(pgf, checkpoint, wrong_adjoint):
-    result = pgf("verify", checkpoint, "--bases", "80", "--json", "--output-layer", "hidden")
+def test_json_says_the_same_and_exits_3_too(pgf, checkpoint, wrong_adjoint):
+    result = pgf("verify", "-m", checkpoint, "--bases", "80", "--json", "--output-layer", "hidden")
     found = json.loads(result.stdout)
-    assert (result.exit_code, found["passed"]) == (1, False)
+    assert (result.exit_code, found["passed"]) == (3, False)
     assert [(check["name"], check["passed"]) for check in found["checks"]] == [
         (name, name != CHECKS[0]) for name in CHECKS
     ]
@@ -70,8 +70,8 @@ def test_json_says_the_same_and_exits_1_too(pgf, checkpoint, wrong_adjoint):
 
 def test_errors_that_are_no_numbers_fail_and_are_null(pgf, checkpoint, monkeypatch):
     monkeypatch.setattr("pgf_cli.core.certificate.relative_error", lambda a, b: float("nan"))
-    result = pgf("verify", checkpoint, "--bases", "20", "--json")
-    assert result.exit_code == 1
+    result = pgf("verify", "-m", checkpoint, "--bases", "20", "--json")
+    assert result.exit_code == 3
     assert [check["error"] for check in json.loads(result.stdout)["checks"][1:]] == [None] * 3
 
 
@@ -79,10 +79,10 @@ def test_the_probe_is_the_first_bases_of_the_fasta_without_n(pgf, checkpoint, tm
     fasta = tmp_path / "some.fa"
     fasta.write_text(">a\nNNNN\n>b\nNNACGNNT\nryac\n>c\nGGGGGG\n")
     assert probe_of(fasta, 8)[0].tolist() == [0, 1, 2, 3, 0, 1, 2, 2]
-    result = pgf("verify", checkpoint, fasta, "--bases", "8")
+    result = pgf("verify", fasta, "-m", checkpoint, "--bases", "8")
     assert result.exit_code == 0
     assert f"on the first 8 non-N bases of {fasta}" in result.stdout
-    fewer = json.loads(pgf("verify", checkpoint, fasta, "--json").stdout)
+    fewer = json.loads(pgf("verify", fasta, "-m", checkpoint, "--json").stdout)
     assert (fewer["probe"], fewer["probe_bases"]) == (f"the first 12 non-N bases of {fasta}", 12)
 
 
@@ -95,13 +95,15 @@ def test_one_base_of_the_paper_s_operator(pgf, tmp_path):
     torch.manual_seed(0)
     torch.save({name: torch.randn(shape) for name, shape in sizes.items()}, tmp_path / "operator.pt")
     for bases in (1, 2, 40):
-        result = pgf("verify", tmp_path / "operator.pt", "--bases", bases)
+        result = pgf("verify", "-m", tmp_path / "operator.pt", "--bases", bases)
         assert result.exit_code == 0, result.output
     assert "(frechet): derivative of hidden" in result.stdout
 
 
 def test_the_seed_chooses_the_random_bases_and_the_weights(pgf, checkpoint):
-    zero, again, one = (pgf("verify", checkpoint, "--bases", "40", "--json", "--seed", n).stdout for n in (0, 0, 1))
+    zero, again, one = (
+        pgf("verify", "-m", checkpoint, "--bases", "40", "--json", "--seed", n).stdout for n in (0, 0, 1)
+    )
     assert zero == again
     assert [check["error"] for check in json.loads(zero)["checks"]] != [
         check["error"] for check in json.loads(one)["checks"]
@@ -109,14 +111,14 @@ def test_the_seed_chooses_the_random_bases_and_the_weights(pgf, checkpoint):
 
 
 def test_what_is_piped_is_plain_and_unpadded_and_forced_color_is_not(pgf, checkpoint):
-    plain = pgf("verify", checkpoint, "--bases", "20").stdout
+    plain = pgf("verify", "-m", checkpoint, "--bases", "20").stdout
     assert "\x1b" not in plain
     assert all(line == line.rstrip() for line in plain.splitlines())
-    assert "\x1b" in pgf("verify", checkpoint, "--bases", "20", FORCE_COLOR="1", TERM="xterm").stdout
+    assert "\x1b" in pgf("verify", "-m", checkpoint, "--bases", "20", FORCE_COLOR="1", TERM="xterm").stdout
 
 
 def test_a_missing_checkpoint_is_one_line_and_exit_1(pgf, tmp_path):
-    result = pgf("verify", tmp_path / "none.pt")
+    result = pgf("verify", "-m", tmp_path / "none.pt")
     assert (result.exit_code, result.stdout) == (1, "")
     assert (
         result.stderr == f"error: {tmp_path / 'none.pt'}: no such checkpoint file or folder; a model of the "
@@ -132,7 +134,7 @@ def test_a_fasta_without_a_probe_is_one_line_and_exit_1(pgf, checkpoint, tmp_pat
     fasta = tmp_path / "bad.fa"
     if text is not None:
         fasta.write_text(text)
-    result = pgf("verify", checkpoint, fasta)
+    result = pgf("verify", fasta, "-m", checkpoint)
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"error: {fasta}")
@@ -143,13 +145,15 @@ def test_a_fasta_without_a_probe_is_one_line_and_exit_1(pgf, checkpoint, tmp_pat
     "options", [("--bases", "0"), ("--seed", "-1"), ("-p", "0"), ("--dtype", "float16"), ("--alphabet", "A=0")]
 )
 def test_wrong_usage_exits_2(pgf, checkpoint, options):
-    result = pgf("verify", checkpoint, *options)
+    result = pgf("verify", "-m", checkpoint, *options)
     assert (result.exit_code, result.stdout) == (2, "")
 
 
 def test_the_alphabet_option_reaches_the_model(pgf, checkpoint):
     def errors(*options):
-        return [check["error"] for check in json.loads(pgf("verify", checkpoint, "--json", *options).stdout)["checks"]]
+        return [
+            check["error"] for check in json.loads(pgf("verify", "-m", checkpoint, "--json", *options).stdout)["checks"]
+        ]
 
     ids = read_checkpoint(checkpoint).alphabet
     same = ",".join(f"{letter}={row}" for letter, row in ids.items())
@@ -158,7 +162,7 @@ def test_the_alphabet_option_reaches_the_model(pgf, checkpoint):
 
 
 def test_verbose_shows_where_an_error_came_from(pgf, tmp_path):
-    assert "Traceback" in pgf("verify", tmp_path / "none.pt", "-v").stderr
+    assert "Traceback" in pgf("verify", "-m", tmp_path / "none.pt", "-v").stderr
 
 
 def test_help_answers_without_importing_torch():

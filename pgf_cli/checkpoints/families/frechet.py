@@ -62,7 +62,7 @@ def _recognises(source: Source) -> bool:
 
 
 def _read(source: Source, option: str | None) -> Reading:
-    tensors, where = source.weights
+    tensors, where, _ = source.weights
     letters = one_hot_alphabet(option, source.path)
     return Reading(FrechetConfig(**_sizes(tensors, where)), tensors, letters)  # type: ignore[arg-type]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import MissingTensorError
+from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
 from pgf_cli.checkpoints.sizes import Axis, extents
 
 EMBEDDING = "embedding.weight"
@@ -19,6 +19,8 @@ AXES = {
     "vocab_size": Axis(EMBEDDING, 2, 0),
 }
 
+_MOST_LAYERS = 1_000
+"""Several times the deepest model's: making a model takes some milliseconds a layer."""
 _LAYER = re.compile(r"layers\.(\d{1,9})\.")
 
 
@@ -27,7 +29,7 @@ def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
 
     Raises:
         MissingTensorError: one of these tensors, or a whole layer among others, is missing.
-        TensorError: one of them has another number of dimensions, or none at all along one.
+        TensorError: one of them has another number of dimensions, or none at all along one; or layers have no end.
     """
     return {**extents(tensors, AXES, where), "n_layer": count_layers(tensors, where)}
 
@@ -35,6 +37,8 @@ def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
 def count_layers(tensors: Mapping[str, Tensor], where: object) -> int:
     """Count the layers, by the names ``layers.0.``, ``layers.1.``, ..."""
     found = {int(match[1]) for name in tensors if (match := _LAYER.match(name))}
+    if len(found) > _MOST_LAYERS:
+        raise TensorError(f"{where} has tensors of {len(found):,} layers; at most {_MOST_LAYERS:,} are read.")
     if gap := set(range(len(found))) - found:
         raise MissingTensorError(f"layers.{min(gap)}.norm.weight", where)
     return len(found)
