@@ -67,6 +67,13 @@ def install() -> None:
     _state.installed = True
 
 
+def ignore() -> None:
+    """Ignore the signals that are handled: the work is over, its exit code is known and the process is ending."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def deferred() -> "_Deferred":
     """Return a block in which the first signal only sets a flag; a second one is raised at once.
 

@@ -19,3 +19,8 @@ def _shown(character: str) -> str:
     code = ord(character)
     # PEP 383: how Python keeps a byte of a file name that it cannot decode.
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
+
+
+def as_utf8(text: str) -> str:
+    r"""Return text that UTF-8 can hold: the bytes of a file name that are not UTF-8 as their escapes, ``\xe9``."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

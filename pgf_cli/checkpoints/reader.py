@@ -22,6 +22,9 @@ from pgf_cli.checkpoints.tensor_file import read_tensor_file
 from pgf_cli.checkpoints.wrappers import refuse_adapter_files, unwrapped
 from pgf_cli.inputs import InputError, Inputs
 
+_LONGEST_NOTE = 300
+"""Characters of it that are shown."""
+
 
 def read_checkpoint(path: Path, alphabet: str | None = None) -> Checkpoint:
     """Read a checkpoint: a file in our own format, the paper's state dict, or a folder of another program.
@@ -117,6 +120,6 @@ def _checkpoint(path: Path, layout: str, reading: Reading, weights: Weights, inp
         tensors=kept,
         base_ids=reading.alphabet.base_ids,
         alphabet_source=reading.alphabet.source,
-        note=printable(reading.note) if reading.note is not None else None,
+        note=printable(reading.note[:_LONGEST_NOTE]) if reading.note is not None else None,
         ignored=tuple(printable(name) for name in (*ignored, *weights.others)),
     )

@@ -106,7 +106,7 @@ def _place(name: str, entry: Any, path: Path) -> _Place:
         raise _damaged(path, f"its header has {shown(entry)} for {shown(name)}") from error
     if not usable:
         raise _damaged(path, f"its header has shape {shown(shape)} for {shown(name)}")
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise CheckpointError(f"{path}: tensor {shown(name)} holds {shown(dtype)}, which is not read; save it as F32.")
     if end - start != math.prod(shape) * _DTYPES[dtype].itemsize:
         raise _damaged(path, f"tensor {shown(name)} has shape {shown(shape)} of {dtype} in {end - start:,} bytes")

@@ -50,7 +50,7 @@ def read_torch(path: Path, inputs: Inputs) -> object:
             return reader.content()
         except ForeignNameError as error:
             raise UnsafeCheckpointError(
-                f"{path} was refused: loading it would call {error}, and a checkpoint may hold tensors only; "
+                f"{path} was refused: loading it would call {error!s:.100}, and a checkpoint may hold tensors only; "
                 "save model.state_dict() instead of whole objects, and do not trust this file."
             ) from error
         # Bytes that are no checkpoint can end in any exception whatever.

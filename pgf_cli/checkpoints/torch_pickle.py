@@ -20,7 +20,7 @@ from torch import Tensor
 LONGEST_PICKLE = 4 << 20
 """Bytes that describe the tensors of a file: some 150 a tensor."""
 
-_MOST_STEPS = 600_000
+_MOST_STEPS = 300_000
 """Instructions of a pickle: some 40 a tensor."""
 _MOST_DIMENSIONS = 16
 

@@ -8,8 +8,9 @@ import typer
 from pgf_cli import __version__
 from pgf_cli.cli import bench, demo, evaluate, inspect, report, run, train, verify
 from pgf_cli.cli.exits import Commands, ExitStatus, complain, ending
+from pgf_cli.cli.output import show_line
 from pgf_cli.cli.streams import failure, make_lasting
-from pgf_cli.interrupts import install
+from pgf_cli.interrupts import ignore, install
 
 app = typer.Typer(
     name="pgf-sensitivity",
@@ -32,7 +33,7 @@ app.add_typer(bench.bench)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pgf-sensitivity {__version__}")
+        show_line(f"pgf-sensitivity {__version__}")
         raise typer.Exit
 
 
@@ -57,7 +58,9 @@ def main() -> None:
     make_lasting()
     try:
         status = _finished(_run())
+        ignore()
     except KeyboardInterrupt as error:
+        ignore()
         status = ending(error, verbose=False)
     sys.exit(status)
 

@@ -13,7 +13,7 @@ from pgf_cli.bench.framework.registry import LISTINGS, Listing, listing_of
 from pgf_cli.bench.subjects.sizes import LENGTH, SPEED, Sizes
 from pgf_cli.cli.exits import advising
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_json, show_line
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option
 from pgf_cli.settings import LONGEST_RECORD
@@ -85,7 +85,7 @@ def overview(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         width = max(len(each.name) for each in LISTINGS)
         for each in LISTINGS:
-            typer.echo(f"{each.name:{width}}  {each.title}")
+            show_line(f"{each.name:{width}}  {each.title}")
 
 
 @bench.command()
@@ -191,7 +191,7 @@ def _measure(
         if not options.as_json:
             _print(document)
     if options.as_json:
-        typer.echo(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
+        show_json(documents[0] if len(documents) == 1 else f"[{','.join(documents)}]")
 
 
 def _print(document: "Document") -> None:

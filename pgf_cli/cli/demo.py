@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
-import typer
-
 from pgf_cli.cli.exits import advising
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_line
 from pgf_cli.cli.run import execute, show_report
+from pgf_cli.cli.streams import say
 from pgf_cli.options import Option
 from pgf_cli.sample_folder import sample_data
 from pgf_cli.settings import RunSettings, Strand
@@ -43,7 +42,7 @@ def demo(
     difference. That takes seven more runs, of the adjoint alone: the other strand, and both strands for every draw.
     Their files, and the untrained checkpoints, are left in the same folder.
     """
-    with advising("give the same command with --force to start again"):
+    with advising("give the same command with --force to start again", overruling=True):
         _demonstrate(output, force=force)
 
 
@@ -62,13 +61,14 @@ def _demonstrate(output: Path, *, force: bool) -> None:
         for strand in get_args(Strand):
             _sweep(settings, untrained, strand, f".untrained-{seed}")
     _show(sample, compare(fasta, sample / ANNOTATION, settings.prefix))
-    typer.echo("\nThe main job by hand:")
-    typer.echo(f"  pgf-sensitivity run {fasta} --model {trained} -o {output}/ --force")
+    show_line()
+    show_line("The main job by hand:")
+    show_line(f"  pgf-sensitivity run {fasta} --model {trained} -o {output}/ --force")
 
 
 def _sweep(main: RunSettings, model: Path, strand: Strand, weights: str) -> None:
     """Write the contributions of one strand, named after the main run."""
-    typer.echo(f"for the comparison: contributions of {model.name}, {strand} strand", err=True)
+    say(f"for the comparison: contributions of {model.name}, {strand} strand")
     prefix = f"{main.prefix}{weights}{REVERSE if strand == 'reverse' else ''}"
     settings = RunSettings(
         fasta=main.fasta, model=model, output=prefix, mode="adjoint", strand=strand, force=main.force

@@ -4,9 +4,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from pgf_cli.cli.options import with_options
+from pgf_cli.cli.output import show_json, show_line
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option
 
@@ -77,26 +76,28 @@ def evaluate(
             chosen = [Region(name, 0, length) for name, length in genome.lengths.items()]
         evaluation = measure(network, genome, chosen, progress_for(quiet=quiet), (source, data) if data else None)
     if as_json:
-        typer.echo(json.dumps({"checkpoint": str(model), "fasta": str(fasta), **asdict(evaluation)}, indent=2))
+        show_json(json.dumps({"checkpoint": str(model), "fasta": str(fasta), **asdict(evaluation)}, indent=2))
     else:
         _show(evaluation)
 
 
 def _show(evaluation: "Evaluation") -> None:
     width = max(len(score.region) for score in evaluation.regions)
-    typer.echo(f"{'region':{width}}  {'bases predicted':>15}  bits per base")
+    show_line(f"{'region':{width}}  {'bases predicted':>15}  bits per base")
     for score in evaluation.regions:
-        typer.echo(f"{score.region:{width}}  {score.predicted:>15,}  {score.bits_per_base:>13.4f}")
+        show_line(f"{score.region:{width}}  {score.predicted:>15,}  {score.bits_per_base:>13.4f}")
     if len(evaluation.regions) > 1:
-        typer.echo(f"{'all':{width}}  {evaluation.predicted:>15,}  {evaluation.bits_per_base:>13.4f}")
+        show_line(f"{'all':{width}}  {evaluation.predicted:>15,}  {evaluation.bits_per_base:>13.4f}")
     if not evaluation.markov:
         return
-    typer.echo("\nMarkov order  pseudocount  bits per base")
+    show_line()
+    show_line("Markov order  pseudocount  bits per base")
     best = min(evaluation.markov, key=lambda row: row.bits_per_base)
     for row in evaluation.markov:
-        typer.echo(
+        show_line(
             f"{row.order:>12}  {row.pseudocount:>11g}  {row.bits_per_base:>13.4f}{'  best' if row is best else ''}"
         )
     gain = best.bits_per_base - evaluation.bits_per_base
     verdict = f"{abs(gain):.4f} bits per base {'better' if gain > 0 else 'worse'} than"
-    typer.echo(f"\nThe checkpoint is {verdict} the best Markov model.")
+    show_line()
+    show_line(f"The checkpoint is {verdict} the best Markov model.")

@@ -1,6 +1,7 @@
 """From errors to exit codes: the only place that catches them."""
 
 import enum
+import errno
 import re
 import signal
 import traceback
@@ -12,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from pgf_cli.cli.streams import say
-from pgf_cli.errors import PgfError, UsageError
+from pgf_cli.errors import PgfError, UsageError, advice_of, advise
 from pgf_cli.interrupts import Interrupted
 from pgf_cli.printable import printable
 
@@ -27,6 +28,14 @@ NOTHING_DONE = "no output was written or changed; give the same command to start
 ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 """What typer raises for a command line that it cannot read; which module defines it depends on typer's version."""
 
+
+REMEDIES = {
+    errno.ENOSPC: "free some space, or write elsewhere with --output",
+    errno.EDQUOT: "your quota is used up: free some space, or write elsewhere with --output",
+    errno.EFBIG: "the limit on the size of a file is reached: raise it (ulimit -f) or write smaller formats",
+    errno.EMFILE: "too many files are open in this process: raise the limit (ulimit -n)",
+}
+"""What to do about errors of the system that are met wherever files are."""
 
 ENDINGS = (PgfError, ParserError, OSError, MemoryError, RuntimeError, KeyboardInterrupt)
 """What may have an outcome: the user's doing or the machine's, not a bug."""
@@ -73,53 +82,67 @@ def ending(error: BaseException, *, verbose: bool) -> int:
     if verbose:
         for line in "".join(traceback.format_exception(error)).splitlines():
             say(line)
-    status, line = outcome(error) or (ExitStatus.FAILED, _of_bug(error))
+    status, line = outcome(error) or (ExitStatus.FAILED, _advised(_of_bug(error), error))
     complain(line)
     return status
 
 
 @contextmanager
-def advising(advice: str) -> Iterator[None]:
-    """Say how to go on after an interruption of what is done in the block, unless that is known better already.
+def advising(advice: str, *, overruling: bool = False) -> Iterator[None]:
+    """Say how to go on after an interruption of what is done in the block.
 
     Args:
         advice: a clause: what is left, and which command goes on.
+        overruling: whether this is said instead of what was said within the block, of errors too: for a command that
+            carries out another, whose options it does not have. Otherwise what was said first is known better.
     """
     try:
         yield
     except Interrupted as error:
-        error.advice = error.advice or advice
+        error.advice = None if overruling else error.advice
+        advise(error, advice)
         raise
     except KeyboardInterrupt as error:
         raise Interrupted(signal.SIGINT, advice) from error
+    except PgfError as error:
+        if overruling and error.advice:
+            error.advice = advice
+        raise
 
 
 def outcome(error: BaseException) -> tuple[int, str] | None:
     """Return the exit code and the line that an error ends in; None for what is a bug or typer's own business."""
     match error:
-        case PgfError():
-            return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED, str(error)
         case KeyboardInterrupt():
-            return _interruption(error)
+            return _of_interruption(error)
+        case PgfError():
+            status, line = ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED, str(error)
         case OSError():
-            return ExitStatus.FAILED, _of_system(error)
+            status, line = ExitStatus.FAILED, _of_system(error)
         case ParserError() if type(error).__name__ != "NoArgsIsHelpError":
-            return ExitStatus.USAGE, _of_parser(error)
-        case _ if _is_out_of_memory(error):
-            return ExitStatus.FAILED, "out of memory; choose a smaller --tile, or free some memory"
+            status, line = ExitStatus.USAGE, _of_parser(error)
+        case _ if reason := _of_limit(error):
+            status, line = ExitStatus.FAILED, reason
         case _:
             return None
+    return status, _advised(line, error)
 
 
-def _interruption(error: KeyboardInterrupt) -> tuple[int, str]:
-    status, what, advice = int(ExitStatus.INTERRUPTED), "interrupted", NOTHING_DONE
+def _advised(line: str, error: BaseException) -> str:
+    advice = advice_of(error)
+    return f"{line.rstrip('. ')}; {advice}" if advice else line
+
+
+def _of_interruption(error: KeyboardInterrupt) -> tuple[int, str]:
+    status, line = int(ExitStatus.INTERRUPTED), "interrupted"
     if isinstance(error, Interrupted):
-        status, what, advice = error.exit_code, f"interrupted by {error}", error.advice or NOTHING_DONE
-    cause = outcome(error.__cause__) if error.__cause__ and error.__cause__ is not error else None
-    if cause and not isinstance(error.__cause__, KeyboardInterrupt):
-        # It failed while it was stopping, and what is left may depend on that.
-        return status, f"{what}, and while it stopped: {cause[1]}"
-    return status, f"{what}; {advice}"
+        status, line = error.exit_code, f"interrupted by {error}"
+    cause = error.__cause__
+    if cause is None or isinstance(cause, KeyboardInterrupt):
+        return status, f"{line}; {advice_of(error) or NOTHING_DONE}"
+    # It failed while it was stopping, and what is left may depend on that: nothing is taken for granted.
+    _, failed = outcome(cause) or (ExitStatus.FAILED, _of_bug(cause))
+    return status, _advised(f"{line}, and while it stopped: {failed}", error)
 
 
 def _of_bug(error: BaseException) -> str:
@@ -129,7 +152,8 @@ def _of_bug(error: BaseException) -> str:
 def _of_system(error: OSError) -> str:
     names = [printable(str(name)) for name in (error.filename, error.filename2) if name is not None]
     what = error.strerror or str(error) or type(error).__name__
-    return f"{' -> '.join(names)}: {what}" if names else what
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{' -> '.join(names) or 'the system'}: {what}{f'; {remedy}' if remedy else ''}"
 
 
 def _of_parser(error: Exception) -> str:
@@ -138,12 +162,20 @@ def _of_parser(error: Exception) -> str:
     return f"{message.rstrip('. ')}; see {context.command_path} --help" if context else message
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def _of_limit(error: BaseException) -> str | None:
+    """What is said of a limit of this machine or of Python that was met; None for other errors."""
     # torch raises RuntimeError on the host and a class of its own, which is one, on a device.
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError")
-    )
+    text = str(error) if isinstance(error, RuntimeError) else ""
+    if isinstance(error, MemoryError) or "can't allocate memory" in text or type(error).__name__ == "OutOfMemoryError":
+        return "out of memory; choose a smaller --tile, or free some memory"
+    if "can't start new thread" in text:
+        return "no more threads can be started (ulimit -u, or the container's limit); choose fewer with --threads"
+    if isinstance(error, RecursionError):
+        return (
+            "an input is nested too deeply to be read (TOML, JSON or checkpoint); give it fewer levels, and if none is "
+            "nested this is a bug: please report it with what -v shows"
+        )
+    return None
 
 
 def complain(line: str) -> None:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_json
 from pgf_cli.core.choices import Dtype
 from pgf_cli.options import Option
 
@@ -41,7 +39,7 @@ def inspect(
 
     inspection = inspect_checkpoint(checkpoint, alphabet, tile, dtype)
     if as_json:
-        typer.echo(json.dumps(asdict(inspection), indent=2))
+        show_json(json.dumps(asdict(inspection), indent=2))
         return
     from pgf_cli.reports import print_inspection
 

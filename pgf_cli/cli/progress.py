@@ -11,7 +11,10 @@ from pgf_cli.cli.streams import say
 from pgf_cli.printable import printable
 from pgf_cli.progress import Progress, SilentProgress
 
-SECONDS_BETWEEN_LINES = 10.0
+FEWEST_SECONDS, MOST_SECONDS = 10.0, 600.0
+"""Between two lines."""
+SHARE = 0.05
+"""Of the time that has passed: so that the log of a long run stays short."""
 LONGEST_DOING = 24
 BESIDE_THE_BAR = 60
 """Columns for the longest name, per cent, speed and time left."""
@@ -55,6 +58,7 @@ class BarProgress:
             rich.progress.TimeRemainingColumn(compact=True),
             console=self._console,
             transient=True,
+            redirect_stdout=False,  # another stream, even where it is the same terminal
         )
         self._task = rich.progress.TaskID(0)
 
@@ -77,7 +81,7 @@ class BarProgress:
 
 
 class LineProgress:
-    """Plain lines, one every ten seconds at most."""
+    """Plain lines, now and then: one every ten seconds at first, every ten minutes in the end."""
 
     def __init__(self) -> None:
         self._total = self._done = self._earlier = 0
@@ -96,12 +100,13 @@ class LineProgress:
         """Print a line if the last one was long ago."""
         self._done += bases
         now = time.monotonic()
-        if now - self._told < SECONDS_BETWEEN_LINES:
+        passed = now - self._began
+        if now - self._told < min(max(FEWEST_SECONDS, SHARE * passed), MOST_SECONDS):
             return
         self._told = now
         total = max(self._total, self._done)
         if self._done > self._earlier:
-            speed = (self._done - self._earlier) / (now - self._began)
+            speed = (self._done - self._earlier) / passed
             self.message(
                 f"{doing}: {self._done:,} of {total:,} bases ({self._done / total:.0%}), "
                 f"{speed:,.0f} bases/s, {(total - self._done) / speed:,.0f} s left"

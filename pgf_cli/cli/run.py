@@ -7,7 +7,7 @@ import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.options import CommandOptions, setting_sources, with_options
-from pgf_cli.cli.output import show, show_line
+from pgf_cli.cli.output import show, show_json, show_line
 from pgf_cli.cli.streams import say
 from pgf_cli.settings import RunSettings
 
@@ -42,7 +42,7 @@ def run(ctx: typer.Context, settings: RunSettings, command: CommandOptions) -> N
         return
     manifest = execute(settings, setting_sources(ctx), quiet=command.quiet)
     if command.as_json:
-        typer.echo(manifest.read_text(), nl=False)
+        show_json(manifest.read_text(encoding="utf-8"))
     elif not command.quiet:
         show_report(manifest)
     if not certificate_passed(manifest):

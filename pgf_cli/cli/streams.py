@@ -79,12 +79,3 @@ def failure(stream: TextIO) -> OSError | None:
     with suppress(OSError):
         stream.flush()
     return None if isinstance(raw.error, BrokenPipeError) else raw.error
-
-
-def can_encode(stream: TextIO, text: str) -> bool:
-    """Return whether a stream's encoding has all of a text's characters."""
-    try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -3,25 +3,25 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.cli.options import with_options
-from pgf_cli.cli.output import show
+from pgf_cli.cli.output import show, show_json
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import PgfError
 from pgf_cli.options import Option
 
 if TYPE_CHECKING:
     from pgf_cli.core.bases import BaseCodes
-    from pgf_cli.core.certificate import Certificate
+    from pgf_cli.core.certificate import Certificate, DeepProbe
     from pgf_cli.genome import Genome
 
 CHUNK = 1 << 16
-MOST_BASES = 1 << 20
-"""Of a probe: its differences are taken in float64 and one tile."""
+MOST_BASES = 1 << 16
+"""Of the first probe, which is swept in one tile and, for finite differences, in plain torch."""
 
 
 class NothingToProbeError(PgfError, ValueError):
@@ -30,16 +30,20 @@ class NothingToProbeError(PgfError, ValueError):
 
 @with_options
 def verify(
+    checkpoint: Annotated[
+        Path, Option(positional=True, help="Checkpoint, file or folder, as for `inspect`.")
+    ],
     fasta: Annotated[
         Path | None,
         Option(
             positional=True,
-            help="FASTA, plain or bgzip-compressed, whose first non-N bases are the probe. Default: random bases.",
+            help="FASTA, plain or bgzip-compressed: its first non-N bases are the probe, and others deep inside its "
+            "longest record the second. Default: random bases.",
         ),
     ] = None,
-    bases: Annotated[int, Option(metavar="N", lowest=1, highest=MOST_BASES, help="Bases of the probe.")] = 256,
+    bases: Annotated[int, Option(metavar="N", lowest=1, highest=MOST_BASES, help="Bases of the first probe.")] = 256,
     *,
-    model: Path,
+    probe_depth: int,
     dtype: Dtype,
     output_layer: OutputLayer | None,
     alphabet: str | None,
@@ -51,9 +55,12 @@ def verify(
     """Check that a checkpoint's derivatives are exact on this machine; exit 3 if any check fails.
 
     The adjoint identity <w, J v> = <J^T w, v> compares the two sweeps; central finite differences compare the tangent
-    with the model itself; float32 is compared with float64; and tiles with one tile. J is the derivative of the output
-    with respect to the one-hot sequence, v points along "more of this sequence, less of a uniform one", w is random.
-    Prints a table of the checks with their errors and thresholds; writes no file.
+    with the model itself; tiles are compared with one tile; and float32 with float64, at the first bases and where the
+    state is --probe-depth bases old. J is the derivative of the output with respect to the one-hot sequence, v points
+    along "more of this sequence, less of a uniform one", w is random. float32 is judged by kappa: how far J v moves
+    when every weight moves by less than float32 can tell apart.
+
+    Prints a table of the checks with their errors and thresholds, and how many digits hold; writes no file.
     """
     import torch
 
@@ -62,46 +69,66 @@ def verify(
     from pgf_cli.core.threads import available_threads, set_threads
 
     set_threads(threads or available_threads())
-    read = read_checkpoint(model, alphabet)
-    built = read.build(output_layer, getattr(torch, dtype), torch.device("cpu"))
-    probe, origin = random_probe(bases, seed) if fasta is None else probe_of(fasta, bases)
-    certificate = certify(built, probe, seed=seed)
+    read = read_checkpoint(checkpoint, alphabet)
+    model = read.build(output_layer, getattr(torch, dtype), torch.device("cpu"))
+    probes = random_probes(bases, probe_depth, seed) if fasta is None else probes_of(fasta, bases, probe_depth)
+    certificate = certify(model, probes.first, deep=probes.deep, seed=seed)
+    deep_origin = probes.deep_origin if certificate.deep else ""
     if as_json:
-        typer.echo(_as_json(certificate, model, origin, dtype, built.output))
+        about = {"checkpoint": str(checkpoint), "output_layer": model.output, "dtype": dtype}
+        show_json(_as_json(certificate, about, probes.origin, deep_origin))
     else:
         from pgf_cli.reports import print_certificate
 
-        title = f"{model} ({read.architecture}): derivative of {built.output}, {dtype} on {built.device}"
-        show(lambda console: print_certificate(certificate, title, origin, console))
+        title = f"{checkpoint} ({read.architecture}): derivative of {model.output}, {dtype} on {model.device}"
+        show(lambda console: print_certificate(certificate, title, probes.origin, deep_origin, console))
     if not certificate.passed:
         raise typer.Exit(ExitStatus.CERTIFICATE)
 
 
-def random_probe(bases: int, seed: int) -> "tuple[BaseCodes, str]":
-    """Return random bases (T,) and what to call them."""
+class Probes(NamedTuple):
+    """What a certificate is made on, and what to call it."""
+
+    first: "BaseCodes"
+    """Base codes (T,) without N."""
+    origin: str
+    deep: "DeepProbe | None"
+    deep_origin: str
+    """Empty where there is none."""
+
+
+def random_probes(bases: int, depth: int, seed: int) -> Probes:
+    """Return random bases, the first of them and those that the state of the deep probe comes from the same."""
     import numpy as np
 
-    codes = np.random.default_rng(seed).integers(0, 4, bases, dtype=np.uint8)
-    return codes, f"{bases:,} random bases (seed {seed})"
+    from pgf_cli.core.certificate import PROBE_BASES, take_deep_probe
+
+    codes = np.random.default_rng(seed).integers(0, 4, max(bases, depth + PROBE_BASES), dtype=np.uint8)
+    deep = take_deep_probe(codes, 0, len(codes), depth)
+    said = f"{deep.bases} more after {deep.lead:,} of them" if deep else ""
+    return Probes(codes[:bases], f"{bases:,} random bases (seed {seed})", deep, said)
 
 
-def probe_of(fasta: Path, bases: int) -> "tuple[BaseCodes, str]":
-    """Return the first non-N bases (T,) of a FASTA, all there are if it has fewer, and what to call them.
+def probes_of(fasta: Path, bases: int, depth: int) -> Probes:
+    """Return the first non-N bases of a FASTA, all there are if it has fewer, and those deep inside its longest record.
 
     Raises:
-        NothingToProbeError: it has none.
+        NothingToProbeError: it has none but N.
         GenomeError: it cannot be read.
     """
-    from pgf_cli.core.certificate import take_probe
+    from pgf_cli.core.certificate import take_deep_probe, take_probe
     from pgf_cli.genome import Genome
 
     with Genome.open(fasta) as genome:
-        probe = take_probe(_chunks(genome), bases)
-    if not len(probe):
+        first = take_probe(_chunks(genome), bases)
+        longest = max(genome.names, key=lambda name: genome.lengths[name])
+        deep = take_deep_probe(genome.record(longest), 0, genome.lengths[longest], depth)
+    if not len(first):
         raise NothingToProbeError(
             f"{fasta}: every base is N, there is nothing to probe; give another FASTA, or none for random bases"
         )
-    return probe, f"the first {len(probe):,} non-N bases of {fasta}"
+    origin = f"the first {len(first):,} non-N bases of {fasta}"
+    return Probes(first, origin, deep, deep.described(longest) if deep else "")
 
 
 def _chunks(genome: "Genome") -> "Iterator[BaseCodes]":
@@ -111,24 +138,28 @@ def _chunks(genome: "Genome") -> "Iterator[BaseCodes]":
             yield record[start : start + CHUNK]
 
 
-def _as_json(certificate: "Certificate", checkpoint: Path, origin: str, dtype: Dtype, output: OutputLayer) -> str:
+def _as_json(certificate: "Certificate", about: dict[str, str], origin: str, deep_origin: str) -> str:
     import json
+
+    def finite(number: float) -> float | None:
+        # JSON has no word for NaN and infinity.
+        return number if math.isfinite(number) else None
 
     return json.dumps(
         {
-            "checkpoint": str(checkpoint),
-            "output_layer": output,
-            "dtype": dtype,
+            **about,
             "probe": origin,
             "probe_bases": certificate.probe_bases,
+            "deep_probe": deep_origin or None,
+            "kappa": finite(certificate.kappa),
+            "precision": certificate.precision,
             "passed": certificate.passed,
             "checks": [
                 {
                     "name": check.name,
                     "detail": check.detail,
-                    # JSON has no word for NaN and infinity.
-                    "error": check.error if math.isfinite(check.error) else None,
-                    "threshold": check.threshold,
+                    "error": finite(check.error),
+                    "threshold": finite(check.threshold),
                     "passed": check.passed,
                 }
                 for check in certificate.checks

@@ -39,6 +39,8 @@ class Option:
     """What stands for the value in ``--help``."""
     lowest: float | None = None
     highest: float | None = None
+    choices: tuple[str, ...] = ()
+    """The texts that are allowed, where another place lists them; else those of the field's Literal."""
     pattern: str = ""
     """Of the whole of a text."""
     expected: str = ""
@@ -211,7 +213,7 @@ def definition_of(name: str, annotation: Any, default: Any) -> Definition:
     many = typing.get_origin(kind) is tuple
     if many:
         kind = typing.get_args(kind)[0]
-    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else option.choices
     return Definition(name, option, str if choices else kind, choices, many, optional, default)
 
 

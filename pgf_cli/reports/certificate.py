@@ -1,35 +1,91 @@
-"""The certificate of exactness as a table."""
+"""The certificate of exactness as a page of its own, and its checks as a table."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
+from rich.text import Text
 
 from pgf_cli.core.certificate import Certificate
+from pgf_cli.reports.page import joined, print_prose
+from pgf_cli.reports.tables import Column, print_table
+
+COLUMNS = (
+    Column("", left=True),
+    Column("check", left=True),
+    Column("error"),
+    Column("threshold"),
+    Column("what was compared", left=True),
+)
 
 
-def print_certificate(certificate: Certificate, title: str, probe: str, console: Console) -> None:
+class CheckLine(Protocol):
+    """A check, fresh or read back from a manifest."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What was compared."""
+        ...
+
+    @property
+    def error(self) -> float:
+        """How far apart it came out, relative."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """How far apart it may."""
+        ...
+
+    @property
+    def passed(self) -> bool:
+        """Whether it did not."""
+        ...
+
+
+def print_certificate(certificate: Certificate, title: str, probe: str, deep_probe: str, console: Console) -> None:
     """Print every check of a certificate.
 
     Args:
         certificate: what was found.
         title: what was checked.
         probe: on which bases.
+        deep_probe: and on which deep inside; empty where there are none.
         console: where to print.
     """
-    console.print(escape(title), style="bold")
-    console.print(f"  on {escape(probe)}; relative errors of the derivative in the 2-norm")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("check", "what was compared", "error", "threshold", ""):
-        table.add_column(name, justify="right" if name in ("error", "threshold") else "left")
-    for check in certificate.checks:
-        verdict = "[green]pass[/green]" if check.passed else "[bold red]FAIL[/bold red]"
-        table.add_row(escape(check.name), escape(check.detail), f"{check.error:.1e}", f"{check.threshold:.0e}", verdict)
-    console.print(Padding(table, (0, 0, 0, 2)))
+    print_prose(console, joined((title, "bold")), indent=0, hanging=2)
+    print_prose(console, joined(f"on {probe}"))
+    if deep_probe:
+        print_prose(console, joined(f"and deep inside on {deep_probe}"))
+    print_prose(console, joined("relative errors of the derivative in the 2-norm:"))
+    print_checks(certificate.checks, console)
+    print_prose(console, joined(certificate.precision))
     if certificate.passed:
-        console.print("[green]passed[/green]: the derivatives are exact to rounding on this machine")
+        said = joined(("passed", "green"), ": the derivatives are exact to rounding on this machine")
     else:
-        console.print(
-            "[bold red]FAILED[/bold red]: do not rely on tracks of this model in this number format; "
-            "try --dtype float64, and if that fails too, report it with this table"
+        said = joined(
+            ("FAILED", "bold red"),
+            ": do not rely on tracks of this model in this number format; try --dtype float64, and if that fails too, "
+            "report it with this table",
         )
+    print_prose(console, said, indent=0)
+
+
+def print_checks(checks: Sequence[CheckLine], console: Console) -> None:
+    """Print a line for each check, and what it compared beside or below it."""
+    rows: list[list[str | Text]] = [
+        [
+            Text("pass", "green") if check.passed else Text("FAIL", "bold red"),
+            check.name,
+            f"{check.error:.1e}",
+            f"{check.threshold:.1e}",
+            check.detail,
+        ]
+        for check in checks
+    ]
+    print_table(COLUMNS, rows, console)

@@ -1,19 +1,10 @@
 """What a run's certificate of exactness found: one line where it passed, every check where it did not."""
 
 from rich.console import Console
-from rich.text import Text
 
+from pgf_cli.reports.certificate import print_checks
 from pgf_cli.reports.page import joined, print_heading, print_prose
-from pgf_cli.reports.tables import Column, print_table
 from pgf_cli.tracks.manifest import CertificateEntry, Manifest
-
-COLUMNS = (
-    Column("", left=True),
-    Column("check", left=True),
-    Column("error"),
-    Column("threshold"),
-    Column("what was compared", left=True),
-)
 
 
 def print_run_certificate(manifest: Manifest, console: Console, *, verbose: bool) -> None:
@@ -31,11 +22,7 @@ def print_run_certificate(manifest: Manifest, console: Console, *, verbose: bool
         print_prose(console, joined(line))
     if verbose or not certificate.passed:
         print_prose(console, joined("relative errors of the derivative in the 2-norm:"))
-        rows: list[list[str | Text]] = [
-            [_verdict(check.passed), check.name, f"{check.error:.1e}", f"{check.threshold:.0e}", check.detail]
-            for check in certificate.checks
-        ]
-        print_table(COLUMNS, rows, console)
+        print_checks(certificate.checks, console)
     if not certificate.passed:
         dtype = manifest.settings["dtype"].value
         failed = (
@@ -59,7 +46,3 @@ def _said(manifest: Manifest) -> list[str]:
     if manifest.gap is not None:
         lines.append(f"the run's two signed totals, by the tangent and by the adjoint, differ by {manifest.gap:.1e}")
     return lines
-
-
-def _verdict(passed: bool) -> Text:
-    return Text("pass", "green") if passed else Text("FAIL", "bold red")

@@ -102,7 +102,7 @@ def _bounds(plan: RunPlan, group: Group, kind: Kind) -> list[int]:
     if len(group.passes) > 1:
         return []
     (one,) = group.passes
-    cuts = (kind.edge(plan, one.contig, at, one.start) for at in range(one.start, one.end, plan.settings.segment))
+    cuts = (kind.edge(plan, one, at) for at in range(one.start, one.end, plan.settings.segment))
     # Left of this the initial state has still to add to the gradient: a sweep cannot be broken off there.
     inner = {cut for cut in cuts if one.start + plan.model.lookahead <= cut < one.end}
     return sorted({one.start, *inner, one.end})
@@ -150,7 +150,7 @@ class Computer:
             one = parts.group.passes[member]
             began, before = time.perf_counter(), reached.sums.get("seconds", 0.0)
             begin = None if reached.position is None else (reached.position, tensors)
-            context = contexts(one.contig)
+            context = contexts(one.contig).shuffled if parts.kind.null else contexts(one.contig)
             for step in parts.kind.steps(context, one, begin, parts.inner, self._advancer(context, parts.kind)):
                 for start, end in one.written(step.start, step.start + len(step.bases)):
                     cut = slice(start - step.start, end - step.start)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pgf_cli.core.objectives import Objective
 from pgf_cli.genome.blocks import InBlocks
@@ -31,8 +32,9 @@ class RecordContext:
         plan = self.plan
         return None if plan.objective is None else plan.objective.on(self.record, one.spans, plan.model)
 
+    @cached_property
     def shuffled(self) -> "RecordContext":
-        """Return the same record with its bases shuffled, as the null is."""
+        """The same record with its bases shuffled, as the null is; kept, for shuffling takes longer than sweeping."""
         bases = InBlocks(Shuffled(self.record, self.record.name, self.plan.settings.seed))
         return replace(self, bases=OtherBases(bases, self.record))
 

@@ -50,8 +50,8 @@ class Kind(Protocol):
         """Names of the values that it gives."""
         ...
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
-        """Return the first position at or after ``at`` where a sweep of a pass from ``start`` can be cut."""
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
+        """Return the first position at or after ``at`` where the sweep of a pass can be cut."""
         ...
 
     def steps(
@@ -87,9 +87,9 @@ class Tangent:
         """Names of the tangent's tracks."""
         return [track.name for track in context.tracks if track.is_tangent]
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles; they end at ghost blocks, too."""
-        return tangent_edge(at, start, plan.tile, plan.ghost_distance(contig))
+        return tangent_edge(at, one.start, plan.tile, plan.ghost_distance(one.contig))
 
     def steps(
         self,
@@ -136,9 +136,9 @@ class Adjoint:
         tracks = [track.name for track in context.tracks if not track.is_tangent]
         return tracks + (list(HYPOTHETICAL) if self._hypothetical(context.plan) else [])
 
-    def edge(self, plan: RunPlan, contig: str, at: int, start: int) -> int:
+    def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles."""
-        return tangent_edge(at, start, plan.tile, None)
+        return tangent_edge(at, one.start, plan.tile, None)
 
     def steps(
         self,

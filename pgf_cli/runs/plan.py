@@ -32,7 +32,7 @@ from pgf_cli.sweeps.objective import choose_objective, output_layer_for
 from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
 from pgf_cli.tracks.output_format import OutputFormat
-from pgf_cli.tracks.outputs import check_open_files, output_files
+from pgf_cli.tracks.outputs import check_formats, output_files
 from pgf_cli.tracks.registry import output_format
 from pgf_cli.tracks.request import OutputRequest, TrackSpec
 
@@ -159,7 +159,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     Raises:
         PgfError: whatever the user has to mend.
     """
-    sites = pulse_sites(settings, genome)
+    beds: list[InputFile] = []
+    sites = pulse_sites(settings, genome, beds)
     sites_of: dict[str, list[PulseSite]] = {}
     for site in sites:
         sites_of.setdefault(site.contig, []).append(site)
@@ -179,10 +180,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         objective = ObjectivePlan(choose_objective(settings.objective, model, checkpoint.alphabet), tuple(targets))
     request = _request(settings, genome, selection, tracks, sites, model, objective)
     formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
-    for each in formats:
-        each.check(request)
+    check_formats(formats, request)
     files = output_files(formats, request)
-    check_open_files(len(files))
     counts, hashes = check_letters(settings, selection, genome, model)
     return RunPlan(
         settings=settings,
@@ -191,7 +190,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         counts=tuple(counts[row.region] if row.kept else BaseCounts() for row in selection.requested),
         sequence_hashes=hashes,
         checkpoint=checkpoint,
-        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs),
+        inputs=(hashed(settings.fasta, genome.identity), *checkpoint.inputs, *selection.inputs, *beds),
         model=model,
         tile=tile,
         probe=take_probe(_written_chunks(genome, selection)),

@@ -9,6 +9,8 @@ from typing import Any
 
 from pgf_cli import __version__
 from pgf_cli.core.certificate import Certificate
+from pgf_cli.printable import as_utf8
+from pgf_cli.runs.certificates import certificate_entry
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import Key
 from pgf_cli.runs.totals import RunTotals
@@ -16,12 +18,9 @@ from pgf_cli.runs.tracks import direction_text, track_entry
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks.manifest import (
     SCHEMA,
-    CertificateEntry,
-    CheckEntry,
     FileEntry,
     Manifest,
     ModelEntry,
-    RecordEntry,
     Setting,
 )
 
@@ -49,11 +48,10 @@ def run_manifest(
     provenance: Provenance,
     course: Course,
     certificate: Certificate,
-    records: list[RecordEntry],
     totals: RunTotals,
     written: Mapping[Path, Path],
 ) -> Manifest:
-    """Return the manifest of a run whose files are written but not yet in place.
+    """Return the manifest of a run whose files are written but not yet in place, its records apart.
 
     Args:
         plan: the run.
@@ -61,7 +59,6 @@ def run_manifest(
         provenance: how it came to be.
         course: when it was carried out.
         certificate: of its numbers.
-        records: what became of each record.
         totals: of the whole run.
         written: where each output's content is, by its final path.
     """
@@ -69,7 +66,7 @@ def run_manifest(
     return Manifest(
         schema=SCHEMA,
         version=__version__,
-        command=list(provenance.command),
+        command=[as_utf8(word) for word in provenance.command],
         started=course.started.isoformat(timespec="seconds"),
         seconds=course.seconds,
         mode=settings.mode,
@@ -88,10 +85,10 @@ def run_manifest(
         tracks=[
             track_entry(track, settings, plan.sites, plan.model.output, plan.objective_text) for track in plan.tracks
         ],
-        records=records,
+        records=[],
         dropped=sum(not row.kept for row in plan.selection.requested),
-        certificate=_certificate_entry(plan, certificate),
-        inputs=[FileEntry(str(file.path), file.bytes, file.sha256) for file in plan.inputs],
+        certificate=certificate_entry(plan, certificate),
+        inputs=[FileEntry(as_utf8(str(file.path)), file.bytes, file.sha256) for file in plan.inputs],
         outputs=[_output_entry(final, staged) for final, staged in written.items()],
     )
 
@@ -100,9 +97,9 @@ def plain_settings(settings: RunSettings) -> dict[str, Any]:
     """Return settings as a manifest holds them."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return str(value)
-        return list(value) if isinstance(value, tuple) else value
+        if isinstance(value, Path | str):
+            return as_utf8(str(value))
+        return [plain(each) for each in value] if isinstance(value, tuple) else value
 
     return {name: plain(value) for name, value in asdict(settings).items()}
 
@@ -110,7 +107,7 @@ def plain_settings(settings: RunSettings) -> dict[str, Any]:
 def _model_entry(plan: RunPlan) -> ModelEntry:
     checkpoint = plan.checkpoint
     return ModelEntry(
-        path=str(checkpoint.path),
+        path=as_utf8(str(checkpoint.path)),
         layout=checkpoint.layout,
         architecture=checkpoint.architecture,
         sizes=asdict(checkpoint.config),
@@ -123,22 +120,7 @@ def _model_entry(plan: RunPlan) -> ModelEntry:
     )
 
 
-def _certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
-    first = plan.selection.spans[0]
-    return CertificateEntry(
-        probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
-        probe_bases=certificate.probe_bases,
-        deep_probe=None,
-        precision=None,
-        checks=[
-            CheckEntry(check.name, check.detail, check.error, check.threshold, check.passed)
-            for check in certificate.checks
-        ],
-        passed=certificate.passed,
-    )
-
-
 def _output_entry(final: Path, staged: Path) -> FileEntry:
     with staged.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileEntry(final.name, file.tell(), digest)
+        return FileEntry(as_utf8(final.name), file.tell(), digest)

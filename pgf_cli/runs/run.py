@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pgf_cli.core.certificate import certify
 from pgf_cli.core.threads import sweeping_on
+from pgf_cli.errors import advise
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
 from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.certificates import run_certificate, with_totals
 from pgf_cli.runs.compute import Computer, GroupParts
 from pgf_cli.runs.context import record_context
 from pgf_cli.runs.inputs import check_inputs
@@ -29,7 +30,7 @@ from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
 from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
-from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
+from pgf_cli.tracks.manifest import ManifestError, manifest_text, read_manifest, record_text
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs, make_folder
@@ -66,10 +67,8 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
             with sweeping_on(settings.threads) as threads:
                 _carry_out(plan, key, provenance, progress, store, outputs, threads)
         except BaseException as error:
-            if store.kept and getattr(error, "advice", "") is None:
-                error.advice = (  # type: ignore[attr-defined]
-                    f"what is done is kept in {folder.path}; give the same command with --resume to go on from there"
-                )
+            if store.kept:
+                advise(error, f"what is done is kept in {folder.path}; give the same command with --resume to go on")
             raise
         finally:
             outputs.discard()
@@ -110,7 +109,7 @@ def _carry_out(
         f"{plan.to_score:,} bases to score, {plan.to_read:,} to read; "
         f"the tracks will take about {readable_bytes(plan.estimated_bytes)}"
     )
-    certificate = certify(plan.model, plan.probe)
+    certificate = run_certificate(plan)
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
@@ -119,26 +118,27 @@ def _carry_out(
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
-    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
+    certificate = with_totals(plan, certificate, totals)
+    manifest = run_manifest(plan, key, provenance, course, certificate, totals, written)
     with translate_os_errors(final):
-        staged[final].write_text(manifest_text(manifest), encoding="utf-8")
-    outputs.commit(final, spent=store.spent)
+        staged[final].write_text(manifest_text(manifest, records), encoding="utf-8")
+    outputs.commit(final)
 
 
 def _score(
     plan: RunPlan, staged: dict[Path, Path], progress: Progress, store: PartStore
-) -> tuple[list[RecordEntry], RunTotals]:
-    """Compute group after group; as soon as a record is complete, write what is said of it."""
+) -> tuple[list[str], RunTotals]:
+    """Compute group after group; as soon as a record is complete, write what is said of it; return their texts."""
     paths = {what: staged[path] for what, path in plan.outputs.items()}
     tracks = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
     bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
     trace = trace_table(paths["trace"]) if "trace" in paths else None
     writers: list[Ended] = [tracks, bed, tsv, *([trace] if trace else [])]
-    entries, totals = list[RecordEntry](), RunTotals()
+    texts, totals = list[str](), RunTotals()
     try:
         with finishing(writers):
             for result in _results(plan, progress, store, tracks):
-                entries.append(result.entry)
+                texts.append(record_text(result.entry))
                 totals.add(result)
                 bed.write(result.hits)
                 tsv.write(result.hits)
@@ -146,9 +146,9 @@ def _score(
                     trace.write(result.sources)
     finally:
         progress.end()
-    for warning in [*tracks.warnings(), *bed.warnings()]:
+    for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
-    return entries, totals
+    return texts, totals
 
 
 def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter) -> Iterator[RecordResult]:

@@ -54,11 +54,6 @@ class PartStore:
         self._folder, self._key, self.durable = folder, key, durable
         self.kept = False
 
-    @property
-    def spent(self) -> tuple[str, ...]:
-        """Names in the folder that must go when the run is complete: without its key no part is of use."""
-        return (KEY,)
-
     def settle(self, *, resume: bool, force: bool) -> bool:
         """Decide what becomes of a dead run's work; return whether this run goes on from it.
 

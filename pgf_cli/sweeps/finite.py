@@ -57,4 +57,4 @@ def _layer(states: tuple[State, ...], *, last: bool) -> str:
             return f"in layer {index + 1} of {count}"
     if any(not bool(torch.isfinite(leaf).all()) for state in states for leaf in leaves(state)):
         return "in its state"
-    return "after its last layer"
+    return "before its first layer" if last else "after its last layer"

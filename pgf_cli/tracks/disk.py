@@ -11,6 +11,7 @@ from pgf_cli.errors import PgfError
 _REMEDIES = {
     errno.EMFILE: "raise the number of files that a process may have open (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine; try again later",
+    errno.ENAMETOOLONG: "choose a shorter one",
     errno.EFBIG: "raise the size that a file may have (ulimit -f)",
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it writable"),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "its folder has gone; create it (mkdir -p)"),
@@ -33,6 +34,9 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn whatever the system says while `path` is written into a WriteError."""
     try:
         yield
+    except PgfError:
+        # Ours, and says more: some are OSErrors too.
+        raise
     except OSError as error:
         raise WriteError(path, error) from error
 

@@ -1,7 +1,7 @@
 """``PREFIX.parts/``: everything that a run has not finished, held by one process at a time.
 
 The lock is the system's own (flock): it ends with the process, however that ends, so a folder whose lock is free is a
-dead run's.
+dead run's. A folder that has things in it and no lock's file is none of ours, and nothing in it is touched.
 """
 
 import contextlib
@@ -9,15 +9,21 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
 from pgf_cli.errors import PgfError
+from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.staging import OutputFolderError
 
 SUFFIX = ".parts"
-LOCK = "lock"
+LOCK = "pgf-sensitivity.lock"
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Each is lost to another process that removes the folder at that very moment.
+_ATTEMPTS = 1000
 
 
 class RunningError(PgfError, BlockingIOError):
@@ -32,12 +38,13 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        kept: whether it holds work that a later run can go on from; else it goes when the block ends.
+        kept: whether it holds work that a later run can go on from; else it goes when the block ends. True at first
+            where anything is in it: what a dead run left is not lost to an error of the next.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
-        self.path, self.kept = path, False
-        self._lock = lock
+        self.path, self._lock = path, lock
+        self.kept = any(entry.name != LOCK for entry in path.iterdir())
 
     @classmethod
     def hold(cls, prefix: Path) -> "RunFolder":
@@ -45,30 +52,36 @@ class RunFolder:
 
         Raises:
             RunningError: a living run holds it.
-            OutputFolderError: it cannot be made.
+            OutputFolderError: it cannot be made, or something else has its name.
+            WriteError: the disk refuses.
         """
         path = parts_folder(prefix)
-        while True:
+        if not path.parent.is_dir():
+            raise OutputFolderError(path.parent, "does not exist; create it (mkdir -p)")
+        with translate_os_errors(path):
             try:
-                path.mkdir(exist_ok=True)
-                lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            except FileNotFoundError as error:
-                if path.parent.is_dir() and not path.exists():
-                    # Whoever held it removed it between the two calls.
-                    continue
-                raise OutputFolderError(path.parent, "does not exist; create it (mkdir -p)") from error
+                for _ in range(_ATTEMPTS):
+                    lock = _locked(path, prefix)
+                    if lock is not None:
+                        return cls(path, lock)
             except OSError as error:
-                what = f"cannot take {path.name} ({error.strerror or error}); make it writable"
+                if error.errno not in _FORBIDDEN:
+                    raise
+                what = f"cannot take {path.name} ({error.strerror}); make it writable"
                 raise OutputFolderError(path.parent, what) from error
-            if _locked(lock, prefix) and _is_still(lock, path / LOCK):
-                return cls(path, lock)
-            os.close(lock)
+        raise RunningError(prefix)
 
-    def clear(self) -> None:
-        """Remove everything in it but the lock."""
+    def clear(self, but: Collection[str] = ()) -> None:
+        """Remove everything in it but the lock, and what is named.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
         for entry in self.path.iterdir():
-            if entry.name != LOCK:
-                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+            if entry.name != LOCK and entry.name not in but:
+                with translate_os_errors(entry):
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        self.kept = False
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -76,14 +89,17 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self.kept:
+        kept = self.kept
+        if not kept:
             with contextlib.suppress(OSError):
                 self.clear()
-            # The lock's file goes last, while it is still locked: who waits for it sees that it is gone.
-            with contextlib.suppress(OSError):
+                # From an empty folder alone, and while it is locked: who waits for the lock sees that its file is gone.
                 (self.path / LOCK).unlink()
-                self.path.rmdir()
         os.close(self._lock)
+        if not kept:
+            # On NFS an open file that was removed is still there under another name; by now it is closed.
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
 
 def parts_folder(prefix: Path) -> Path:
@@ -91,17 +107,46 @@ def parts_folder(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + SUFFIX)
 
 
-def _locked(lock: int, prefix: Path) -> bool:
+def _locked(path: Path, prefix: Path) -> int | None:
+    """Return the lock's open file; None where its last holder removed it meanwhile."""
+    try:
+        _make(path)
+        _check_ours(path)
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise RunningError(prefix) from None
     except OSError as error:
         # Some file systems have no locks: there two runs on one prefix are the user's to keep apart.
         if error.errno not in _NO_LOCKS_HERE:
-            raise
-    return True
+            os.close(lock)
+            raise (RunningError(prefix) if isinstance(error, BlockingIOError) else error) from None
+    if _is_still(lock, path / LOCK):
+        return lock
+    os.close(lock)
+    return None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        # Also where it was a folder, and was removed before anybody looked.
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise OutputFolderError(path.parent, f"has another file called {path.name}; move it away") from None
+
+
+def _check_ours(path: Path) -> None:
+    """See that a folder is empty or a run's, and where outputs can be moved from without being copied."""
+    if path.stat().st_dev != path.parent.stat().st_dev:
+        raise OutputFolderError(path.parent, f"has {path.name} on another disk; move it away")
+    # In this order: a holder removes its lock's file from an empty folder alone.
+    if not (path / LOCK).exists():
+        names = {entry.name for entry in path.iterdir()}
+        if names and LOCK not in names:
+            what = f"has another folder called {path.name}, which is no unfinished run's; move it away"
+            raise OutputFolderError(path.parent, what)
 
 
 def _is_still(lock: int, path: Path) -> bool:

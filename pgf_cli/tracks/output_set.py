@@ -2,13 +2,14 @@
 
 Putting in place is all or nothing. First a journal says, on the disk, which file goes where; from then on whoever comes
 next, after a kill or a power cut, does what is left of it before anything else. The old manifest goes first and the new
-one comes last: while no manifest stands at the prefix, what stands there is not a finished run.
+one comes last: while no manifest stands at the prefix, what stands there is not a finished run. The journal itself goes
+when nothing else is left in the folder.
 """
 
-import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,14 +19,27 @@ from pgf_cli.interrupts import held
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.durable import sync_file
 from pgf_cli.tracks.folder import RunFolder
-from pgf_cli.tracks.manifest import ManifestError, read_manifest
+from pgf_cli.tracks.manifest import MANIFEST_SUFFIX, ManifestError
+from pgf_cli.tracks.run_files import is_plain_name, open_manifest
 from pgf_cli.tracks.staging import check_free
+from pgf_cli.tracks.verification import state_of
 
 JOURNAL = "journal.json"
+OUTPUTS = "outputs"
 
 
 class JournalError(PgfError, ValueError):
     """The journal of a run that died while it put its files in place cannot be followed."""
+
+
+class AppearedError(PgfError, FileExistsError):
+    """A file took an output's name while outputs were put in place."""
+
+    def __init__(self, final: Path) -> None:
+        super().__init__(
+            f"{final} appeared while this run's files were put in place, and is not replaced; move it away and give "
+            "the same command again: all else is done."
+        )
 
 
 @dataclass(frozen=True)
@@ -33,24 +47,34 @@ class Journal:
     """What is to be put in place."""
 
     files: list[tuple[str, str]]
-    """Name in the run's folder and name beside it, the manifest's last."""
+    """Name among the folder's outputs and name beside the folder, the manifest's last."""
     obsolete: list[str]
     """Names beside the folder of an earlier run's files that this run does not write."""
-    spent: list[str]
-    """Names in the folder of what is of no use once the files are in place."""
+    force: bool
+    """Whether what is there may be replaced."""
 
 
 class OutputSet:
     """The files of one run until they are put in place.
 
     Args:
-        folder: the run's own; the files go beside it.
+        folder: the run's own, without a journal (see `finish_commit`); the files go beside it.
         force: whether existing files may be replaced.
+
+    Raises:
+        WriteError: the disk refuses.
     """
 
     def __init__(self, folder: RunFolder, *, force: bool) -> None:
         self._folder, self._force = folder, force
         self._staged: dict[Path, Path] = {}
+        self._room = folder.path / OUTPUTS
+        self._committed = False
+        with translate_os_errors(self._room):
+            if self._room.exists():
+                # A dead run's.
+                shutil.rmtree(self._room)
+            self._room.mkdir()
 
     def stage(self, final: Path) -> Path:
         """Return where a file is to be written that will be called ``final``.
@@ -58,121 +82,161 @@ class OutputSet:
         Raises:
             OutputExistsError: it exists and may not be replaced.
         """
+        if final.parent != self._folder.path.parent:
+            raise ValueError(f"{final} is not beside {self._folder.path}")
         check_free(final, force=self._force)
         # Numbered: nothing in the folder is named like a finished output.
-        self._staged[final] = self._folder.path / f"output-{len(self._staged):06d}.partial"
-        self._staged[final].unlink(missing_ok=True)
+        self._staged[final] = self._room / f"{len(self._staged):06d}.partial"
         return self._staged[final]
 
     def discard(self) -> None:
         """Remove what was written, unless it is about to be put in place."""
-        if (self._folder.path / JOURNAL).exists():
-            return
-        for staged in self._staged.values():
-            with contextlib.suppress(OSError):
-                staged.unlink(missing_ok=True)
+        if not self._committed:
+            shutil.rmtree(self._room, ignore_errors=True)
 
-    def commit(self, manifest: Path, spent: Iterable[str] = ()) -> None:
-        """Put all files in place, the manifest last; signals wait until it is done. Then the folder is of no more use.
+    def commit(self, manifest: Path) -> None:
+        """Put all files in place, the manifest last; signals wait until it is done. Then the folder is empty.
 
         Args:
             manifest: the manifest's final path.
-            spent: names in the folder of what must not outlive the commit.
 
         Raises:
-            OutputExistsError: a file appeared meanwhile and may not be replaced; nothing was changed.
-            WriteError: the disk refuses.
+            OutputExistsError: a file is there that may not be replaced; nothing was changed.
+            AppearedError: one appeared meanwhile.
+            WriteError: the disk refuses. If that was after the journal was written, the next run goes on from there.
         """
         for final, staged in self._staged.items():
             check_free(final, force=self._force)
             sync_file(staged)
-        finals = sorted(self._staged, key=lambda final: final == manifest)
+        finals = [*(final for final in self._staged if final != manifest), manifest]
         journal = Journal(
             [(self._staged[final].name, final.name) for final in finals],
-            sorted(_outputs_of_earlier_run(manifest) - {final.name for final in finals}),
-            list(spent),
+            _obsolete(manifest, {final.name for final in finals}) if self._force else [],
+            self._force,
         )
-        text = json.dumps(asdict(journal), indent=2) + "\n"
         with held():
-            with translate_os_errors(self._folder.path / JOURNAL):
-                sync_folder(self._folder.path)
-                write_atomically(self._folder.path / JOURNAL, lambda file: file.write(text.encode()))
-            # From here on the folder holds what must not be lost: it stays whatever happens.
-            self._folder.kept = True
-            _follow(self._folder.path, journal)
-            self._folder.kept = False
+            self._write(journal)
+            _follow(self._folder, journal)
+
+    def _write(self, journal: Journal) -> None:
+        path, text = self._folder.path / JOURNAL, json.dumps(asdict(journal), indent=2) + "\n"
+        with translate_os_errors(path):
+            sync_folder(self._room)
+            try:
+                write_atomically(path, lambda file: file.write(text.encode()))
+                self._committed = self._folder.kept = True
+            except BaseException:
+                # Renamed, perhaps, but not for certain on the disk.
+                path.unlink(missing_ok=True)
+                raise
 
 
-def finish_commit(run_folder: RunFolder) -> list[str]:
+def finish_commit(folder: RunFolder) -> list[str]:
     """Do what a dead run left undone of putting its files in place; return their names, or nothing without a journal.
 
     Raises:
-        JournalError: the journal is damaged.
+        JournalError: the journal is damaged, or files that it speaks of are gone.
+        AppearedError: a file is in the way.
         WriteError: the disk refuses.
     """
-    folder = run_folder.path
-    path = folder / JOURNAL
-    try:
-        found = json.loads(path.read_bytes())
-        files = [_names(pair) for pair in found["files"]]
-        journal = Journal(files, *([_name(name) for name in found[kind]] for kind in ("obsolete", "spent")))
-    except FileNotFoundError:
+    journal = _read(folder.path)
+    if journal is None:
         return []
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        run_folder.kept = True
-        raise JournalError(f"{path} is damaged; remove the folder {folder} and run again with --force") from error
     with held():
-        run_folder.kept = True
         _follow(folder, journal)
-        run_folder.kept = False
     return [name for _, name in journal.files]
 
 
-def _follow(folder: Path, journal: Journal) -> None:
-    beside = folder.parent
-    manifest = journal.files[-1]
-    if (folder / manifest[0]).exists():
-        with translate_os_errors(beside / manifest[1]):
-            (beside / manifest[1]).unlink(missing_ok=True)
-            sync_folder(beside)
-        # All old files go before the first new one comes: at no moment do files of two runs stand side by side.
-        waiting = [name for staged, name in journal.files[:-1] if (folder / staged).exists()]
-        for name in [*waiting, *journal.obsolete]:
-            with translate_os_errors(beside / name):
-                (beside / name).unlink(missing_ok=True)
-        _move(folder, journal.files[:-1])
-        sync_folder(beside)
-        _move(folder, [manifest])
-        sync_folder(beside)
-    for name in journal.spent:
-        (folder / name).unlink(missing_ok=True)
-    (folder / JOURNAL).unlink(missing_ok=True)
-    sync_folder(folder)
+def _follow(folder: RunFolder, journal: Journal) -> None:
+    """Do what is left of a journal; doing it twice, or the rest of it, comes to the same."""
+    room, beside = folder.path / OUTPUTS, folder.path.parent
+    *others, (staged_manifest, manifest) = journal.files
+    if (room / staged_manifest).exists():
+        if journal.force:
+            _remove(beside, [manifest])
+            # All old files go before the first new one comes: at no moment do files of two runs stand side by side.
+            _remove(beside, [*(name for staged, name in others if (room / staged).exists()), *journal.obsolete])
+        for staged, name in others:
+            _place(room / staged, beside / name, force=journal.force)
+        if gone := [name for _, name in others if not (beside / name).exists()]:
+            raise JournalError(
+                f"{gone[0]}, which a run that died had written, is gone; remove the folder {folder.path} and run again"
+            )
+        _sync(beside)
+        _place(room / staged_manifest, beside / manifest, force=journal.force)
+        _sync(beside)
+    # Parts included: what they were kept for is done.
+    folder.clear(but=[JOURNAL])
+    with translate_os_errors(folder.path / JOURNAL):
+        (folder.path / JOURNAL).unlink(missing_ok=True)
+    _sync(folder.path)
 
 
-def _move(folder: Path, files: Sequence[tuple[str, str]]) -> None:
-    for staged, name in files:
-        final = folder.parent / name
-        with translate_os_errors(final), contextlib.suppress(FileNotFoundError):
-            # Not there any more: an earlier attempt moved it.
-            os.replace(folder / staged, final)  # noqa: PTH105  as the system calls it
+def _place(staged: Path, final: Path, *, force: bool) -> None:
+    """Give a file its name; without force only if the name is free, in one step where there are hard links."""
+    if not staged.exists():
+        # An earlier attempt moved it.
+        return
+    with translate_os_errors(final):
+        if not force:
+            try:
+                os.link(staged, final)
+            except FileExistsError:
+                if not final.samefile(staged):
+                    raise AppearedError(final) from None
+            except OSError as error:
+                # No hard links on this file system: look first, then rename.
+                if os.path.lexists(final):
+                    raise AppearedError(final) from error
+                staged.replace(final)
+                return
+            staged.unlink()
+        else:
+            staged.replace(final)
 
 
-def _outputs_of_earlier_run(manifest: Path) -> set[str]:
-    """Names of the files that an earlier run put here: what this run does not write would be mistaken for its own."""
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        with translate_os_errors(folder / name):
+            (folder / name).unlink(missing_ok=True)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    with translate_os_errors(folder):
+        sync_folder(folder)
+
+
+def _obsolete(manifest: Path, written: set[str]) -> list[str]:
+    """Names of what an earlier run put here and this one does not write: it would be taken for this one's.
+
+    Only what is named after the prefix and still the bytes that the earlier run wrote: anybody can have written a
+    manifest, and what was changed since is somebody's work.
+    """
     try:
-        earlier = read_manifest(manifest)
+        earlier = open_manifest(manifest)
     except ManifestError:
-        return set()
-    return {name for entry in earlier.outputs if (name := entry.path) == Path(name).name and name not in ("", "..")}
+        return []
+    prefix = manifest.name.removesuffix(MANIFEST_SUFFIX) + "."
+    entries = [entry for entry in earlier.outputs if entry.path.startswith(prefix) and entry.path not in written]
+    return [entry.path for entry in entries if state_of(manifest.with_name(entry.path), entry).state == "ok"]
 
 
-def _names(pair: Iterable[str]) -> tuple[str, str]:
-    staged, final = pair
-    return _name(staged), _name(final)
+def _read(folder: Path) -> Journal | None:
+    path = folder / JOURNAL
+    try:
+        found = json.loads(path.read_bytes())
+        files = [(_name(staged), _name(final)) for staged, final in found["files"]]
+        if not files:
+            raise ValueError("no files")
+        return Journal(files, [_name(name) for name in found["obsolete"]], bool(found["force"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise JournalError(f"{path} is damaged; remove the folder {folder} and run again with --force") from error
 
 
-def _name(name: str) -> str:
-    if Path(name).name != name:
-        raise ValueError(f"{name} is no file name")
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not is_plain_name(name):
+        raise ValueError(f"{name!r} is no plain name")
     return name

@@ -73,12 +73,17 @@ def output_paths(path: Path, manifest: Manifest) -> list[Path]:
         ManifestError: it names a file elsewhere.
     """
     for entry in manifest.outputs:
-        if entry.path in ("", ".", "..") or Path(entry.path).name != entry.path or "\0" in entry.path:
+        if not is_plain_name(entry.path):
             raise ManifestError(
                 f"{path} names the output {entry.path!r}, which is no plain name of a file in its own folder: "
                 "it is not as `run` wrote it; nothing of it is read"
             )
     return [path.with_name(entry.path) for entry in manifest.outputs]
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name leads to nothing but a file in the folder that it is looked up in."""
+    return name not in ("", ".", "..") and Path(name).name == name and "\0" not in name
 
 
 def _check_sizes(path: Path, sizes: Iterable[int]) -> None:

@@ -28,10 +28,11 @@ def check_outputs_of(manifest_path: Path) -> list[OutputState]:
     """
     manifest = open_manifest(manifest_path)
     paths = output_paths(manifest_path, manifest)
-    return [_state(path, entry) for path, entry in zip(paths, manifest.outputs, strict=True)]
+    return [state_of(path, entry) for path, entry in zip(paths, manifest.outputs, strict=True)]
 
 
-def _state(path: Path, entry: FileEntry) -> OutputState:
+def state_of(path: Path, entry: FileEntry) -> OutputState:
+    """Compare one output with what a manifest says of it."""
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):

@@ -53,5 +53,5 @@ class TrainingLog:
 def _rows(path: Path, steps: int) -> list[str]:
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()[1:]
+    lines = path.read_text(encoding="utf-8").splitlines()[1:]
     return [line for line in lines if line.partition(",")[0].isdecimal() and int(line.partition(",")[0]) <= steps]

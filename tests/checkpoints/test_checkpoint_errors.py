@@ -147,7 +147,7 @@ def test_a_bare_state_dict_and_extra_entries(parts, tmp_path):
     assert "has no architecture and config beside its tensors" in failure_of(parts["state_dict"], tmp_path)
     assert "also holds 'optimizer'" in failure_of(parts | {"optimizer": {}}, tmp_path)
     assert "state_dict holds a list" in failure_of(parts | {"state_dict": [1]}, tmp_path)
-    assert "config is a str" in failure_of(parts | {"config": "mamba"}, tmp_path)
+    assert "config is a list" in failure_of(parts | {"config": [1]}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Our own format, there and back; the independent readers are torch and safetensors themselves."""
 
+import json
 import runpy
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from pgf_cli.checkpoints import CheckpointError, read_checkpoint, save_checkpoint
 from pgf_cli.core.models import BaseIds, MambaConfig
@@ -130,6 +132,55 @@ def test_an_untied_head_is_read_and_a_tied_one_is_not_accepted_twice(tmp_path, c
     save_checkpoint(tmp_path / "tied.pt", config, tensors | {"lm_head.weight": head}, BASE_IDS)
     with pytest.raises(CheckpointError, match=r"tensor lm_head\.weight has no place"):
         read_checkpoint(tmp_path / "tied.pt")
+
+
+FORMER = {
+    "d_model": "channels",
+    "n_layer": "layers",
+    "d_inner": "inner",
+    "d_state": "state",
+    "d_conv": "conv",
+    "vocab_size": "vocab",
+}
+"""What version 0.1 called the sizes."""
+
+
+def in_former_names(config):
+    return {FORMER.get(name, name): value for name, value in asdict(config).items()} | {
+        "alphabet": {"A": 3, "C": 1, "G": 0, "T": 2}
+    }
+
+
+@SUFFIXES
+def test_a_file_of_an_earlier_version_is_read_and_written_with_the_new_names(tmp_path, config, tensors, suffix):
+    path, again = tmp_path / f"old{suffix}", tmp_path / f"new{suffix}"
+    former = in_former_names(config)
+    assert {"channels", "layers", "inner", "state", "conv", "vocab"} < former.keys()
+    if suffix == ".pt":
+        torch.save({"architecture": "mamba", "config": former, "state_dict": tensors}, path)
+    else:
+        save_file(tensors, path, {"architecture": "mamba", "config": json.dumps(former)})
+    old = read_checkpoint(path)
+    assert (old.config, old.base_ids) == (config, BASE_IDS)
+    save_checkpoint(again, old.config, old.tensors, old.base_ids)
+    new = read_checkpoint(again)
+    assert (new.config, new.tensors_sha256) == (config, old.tensors_sha256)
+    assert b"d_model" in again.read_bytes()
+    assert b"channels" not in again.read_bytes()
+
+
+def test_a_former_name_is_the_one_in_messages_and_never_stands_beside_the_new_one(tmp_path, config, tensors):
+    path = tmp_path / "old.pt"
+    for changes, expected in (
+        ({"channels": 7}, "config says channels = 7, but in"),
+        ({"state": "3"}, "state is '3'; it must be a whole number"),
+        ({"d_model": 6}, "config has both d_model and channels, its former name; keep one"),
+    ):
+        former = in_former_names(config) | changes
+        torch.save({"architecture": "mamba", "config": former, "state_dict": tensors}, path)
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(path)
+        assert expected in str(caught.value)
 
 
 def test_the_sample_is_what_its_script_writes(request):

@@ -167,4 +167,4 @@ def test_an_interrupted_demo_says_how_to_start_again(pgf, sample, monkeypatch):
     monkeypatch.setattr(demo, "execute", interrupt)
     result = pgf("demo")
     assert result.exit_code == 130
-    assert result.stderr == "error: interrupted; give the same command with --force to start again\n"
+    assert result.stderr == "error: interrupted by SIGINT; give the same command with --force to start again\n"

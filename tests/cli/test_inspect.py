@@ -74,7 +74,7 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     assert lines["between tiles"].startswith("a state of 480 bytes, and 480 bytes more for each tangent direction")
     assert "tile 4,096" in lines["memory"]
     assert lines["tangent"].startswith("about ")
-    assert lines["adjoint"].endswith("at most 256 MB of it snapshots")
+    assert lines["adjoint"].endswith("at most 256.0 MB of it snapshots")
 
 
 def test_a_larger_tile_needs_more_and_a_headless_model_has_one_output(tmp_path, checkpoint):

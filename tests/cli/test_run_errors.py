@@ -209,8 +209,8 @@ def test_bigwig_without_its_library_names_what_to_install(refused, monkeypatch):
     assert "pgf-sensitivity[bigwig]" in refused("-f", "bigwig")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_file_and_exits_130(genome, checkpoint, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_leaves_no_file_and_exits_with_128_and_the_signal(genome, checkpoint, tmp_path, number):
     long = tmp_path / "long.fa"
     long.write_text(f">long\n{'ACGTTGCATT' * 400_000}\n")
     folder = tmp_path / "interrupted"
@@ -222,8 +222,8 @@ def test_an_interrupted_run_leaves_no_file_and_exits_130(genome, checkpoint, tmp
         time.sleep(0.05)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in said.splitlines()[-1]
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1].startswith(f"error: interrupted by {number.name}; ")
     assert not list(folder.iterdir())
 
 

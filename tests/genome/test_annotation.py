@@ -83,6 +83,7 @@ CDS = "chr1\t.\tCDS\t1\t9\t.\t+\t0\tParent=t"
         ("chr1 . CDS 1 9 . + 0 Parent=t", "line 2: 1 of 9 columns"),
         (CDS.replace("\t9\t", "\t1e3\t"), "line 2: 1 to 1e3 is no interval"),
         (CDS.replace("\t9\t", "\t0\t"), "line 2: 1 to 0 is no interval"),
+        (CDS.replace("\t9\t", "\t" + "9" * 5000 + "\t"), "line 2: a number of 5,000 digits is no position"),
         (CDS.replace("\t9\t", "\t1001\t"), "line 2: ends at 1,001, past the 1,000 bases of 'chr1'"),
         (CDS.replace("+", "."), "line 2: strand '.' of CDS"),
         (CDS.replace("\t0\t", "\t.\t"), "line 2: phase '.' of a CDS"),
@@ -112,9 +113,10 @@ def test_damaged_missing_and_binary_files_are_refused(tmp_path):
     path.write_bytes(gzip.compress(ANNOTATION.encode())[:-20])
     with pytest.raises(AnnotationError, match="damaged"):
         read_genes(path, LENGTHS)
-    path.write_bytes(b"\xff\xfe\x00\x01\n")
-    with pytest.raises(AnnotationError, match="not a text file"):
-        read_genes(path, LENGTHS)
+    for content, said in ((b"\x7fELF\x00\x01\n", "not a text file"), (ANNOTATION.encode("utf-16"), "is UTF-16 text")):
+        path.write_bytes(content)
+        with pytest.raises(AnnotationError, match=said):
+            read_genes(path, LENGTHS)
 
 
 def test_the_sample_annotation_fits_its_sequence():

@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import os
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from Bio import SeqIO, bgzf
 
-from pgf_cli.genome import N_CODE, BaseCounts, ContigNotFoundError, Genome, LetterError, decode, fasta
+from pgf_cli.genome import N_CODE, BaseCounts, ContigNotFoundError, Genome, LetterError, decode, fasta, select
 
 LETTERS = np.frombuffer(b"ACGTNacgtnUuRYk", dtype=np.uint8)
 
@@ -160,3 +163,58 @@ def test_a_fasta_cut_short_while_in_use_is_noticed(write_fasta):
         path.write_bytes(path.read_bytes()[:500])
         with pytest.raises(ValueError, match=r"record 'chr1': genome\.fa was cut short while in use"):
             genome.record("chr1")[400:900]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_skipped(write_fasta, line_end):
+    path = write_fasta(b"\xef\xbb\xbf" + random_fasta(width=60, line_end=line_end).encode())
+    expected = biopython(random_fasta(width=60))
+    for _ in range(2):  # by the index that is built, and by the one that is there
+        with Genome.open(path) as genome:
+            assert genome.names == tuple(expected)
+            assert genome.record("chr1").text(0, 997).decode() == expected["chr1"]
+
+
+def test_a_path_that_is_not_utf_8_is_read(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.fa"))
+    path.write_text(">a\nACGT\n")
+    with Genome.open(path) as genome:
+        assert decode(genome["a"].codes) == "ACGT"
+    assert Path(f"{path}.fai").read_text() == "a\t4\t3\t4\t5\n"
+
+
+def test_a_file_that_changes_while_it_is_open_is_noticed(write_fasta):
+    path = write_fasta(">a\nACGT\n")
+    with Genome.open(path) as genome:
+        assert not genome.changed()
+        write_fasta(">a\nACGT\n", "other.fa").replace(path)
+        assert genome.changed()
+        assert decode(genome["a"].codes) == "ACGT"
+        path.unlink()
+        assert genome.changed()
+
+
+def test_a_file_that_is_written_to_in_place_is_noticed(write_fasta):
+    path = write_fasta(">a\nACGT\n")
+    with Genome.open(path) as genome:
+        with path.open("r+b") as file:
+            file.seek(3)
+            file.write(b"T")
+        os.utime(path, ns=(0, genome.identity.st_mtime_ns + 1))
+        assert genome.changed()
+
+
+def test_twenty_thousand_records_are_indexed_opened_and_selected_in_time_and_memory(write_fasta):
+    records = 20_000
+    path = write_fasta("".join(f">NW_{number:09d}.1\n{'ACGTT' * 20}\n" for number in range(records)))
+    Genome.open(path).close()
+    tracemalloc.start()
+    try:
+        with Genome.open(path) as genome:
+            selection = select(genome.lengths)
+            passes = selection.by_record
+            held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(passes) == records
+    assert held / records < 3000

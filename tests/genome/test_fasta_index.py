@@ -13,6 +13,7 @@ import pytest
 from Bio import bgzf
 
 from pgf_cli.genome import FastaAccessError, Genome, decode, faidx
+from pgf_cli.genome import index as index_module
 
 TWO_RECORDS = ">one first\nACGTA\nCGTAC\nG\n>two\nTTTT\n"
 TWO_ROWS = "one\t11\t11\t5\t6\ntwo\t4\t30\t4\t5\n"
@@ -98,12 +99,21 @@ def test_a_changed_fasta_is_noticed_even_under_a_newer_index(write_fasta, replac
         "one\t11\t11\t0\t0\n",
         "one\tx\t11\t5\t6\n",
         TWO_ROWS.replace("one\t11", "one\t12"),
+        TWO_ROWS.replace("one\t11\t11", "one\t11\t" + "9" * 5000),
+        TWO_ROWS.replace("one\t11\t11", f"one\t11\t{10**30}"),
+        TWO_ROWS.replace("5\t6\n", "5\t6\t7\n"),
+        TWO_ROWS.replace("5\t6\n", f"5\t{10**15}\n"),
+        TWO_ROWS.replace("\t", "\t-"),
+        TWO_ROWS + TWO_ROWS,
+        b"caf\xe9\t11\t11\t5\t6\ntwo\t4\t30\t4\t5\n",
+        TWO_ROWS.encode("utf-16"),
+        bytes(1000),
     ],
 )
 def test_an_index_that_cannot_be_read_is_replaced(write_fasta, content):
     path = write_fasta(TWO_RECORDS)
     index = path.with_name("genome.fa.fai")
-    index.write_text(content)
+    index.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert read(path, "two") == "TTTT"
     assert index.read_text() == TWO_ROWS
 
@@ -204,6 +214,48 @@ def test_a_stale_bgzf_index_is_renewed(tmp_path):
         long_ago = time.time() - 86_400
         os.utime(path, (long_ago, long_ago))
         assert read(path, "one") == letters.decode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"rubbish", struct.pack("<3Q", 2, 70, 65_280), struct.pack("<5Q", 2, 9, 9, 8, 8), struct.pack("<Q", 2**63)],
+    ids=["empty", "short", "wrong count", "out of order", "endless"],
+)
+def test_a_block_index_that_cannot_be_read_is_replaced(tmp_path, content):
+    path = tmp_path / "genome.fa.gz"
+    letters = b"ACGT" * 40_000
+    with bgzf.BgzfWriter(path) as file:
+        file.write(b">one\n" + letters + b"\n")
+    Genome.open(path).close()
+    index = path.with_name("genome.fa.gz.gzi")
+    right = index.read_bytes()
+    index.write_bytes(content)
+    assert read(path, "one") == letters.decode()
+    assert index.read_bytes() == right
+
+
+def test_an_index_of_any_size_is_not_read_into_memory(write_fasta):
+    path = write_fasta(TWO_RECORDS)
+    index = path.with_name("genome.fa.fai")
+    with index.open("wb") as file:
+        file.truncate(1 << 42)
+    assert read(path, "two") == "TTTT"
+    assert index.read_text() == TWO_ROWS
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file_at_the_index_s_place_is_left_alone_or_replaced_without_waiting(write_fasta, make):
+    path = write_fasta(TWO_RECORDS)
+    make(path.with_name("genome.fa.fai"))
+    assert read(path, "two") == "TTTT"
+
+
+def test_a_whole_genome_is_read_once_where_its_folder_cannot_be_written(unwritable, monkeypatch):
+    scans = []
+    scan = index_module.scan
+    monkeypatch.setattr(index_module, "scan", lambda *arguments: scans.append(arguments) or scan(*arguments))
+    assert read(unwritable, "two") == "TTTT"
+    assert len(scans) == 1
 
 
 def index_survives_opening(path):

@@ -1,5 +1,7 @@
 """Pulse strings and BED files, against hand-written expectations."""
 
+import hashlib
+
 import pytest
 
 from pgf_cli.genome import ContigNotFoundError, PulseSite, RegionError, parse_pulse, read_pulses
@@ -41,6 +43,32 @@ def test_a_bed_row_is_a_pulse_at_each_of_its_bases(tmp_path):
         read_pulses(bed, LENGTHS)
 
 
-def test_names_and_labels():
-    site = PulseSite("HLA:01/x", 9, "A")
-    assert (str(site), site.label) == ("HLA:01/x:10:A", "HLA_01_x_10_A")
+def test_a_plain_record_s_label_is_what_the_file_is_expected_to_be_called():
+    assert PulseSite("chr1", 9, None).label == "chr1_10"
+    assert PulseSite("NC_000001.11", 9, "A").label == "NC_000001.11_10_A"
+
+
+def test_labels_of_different_sites_differ_and_are_file_names():
+    hashed = "a_b-" + hashlib.sha256(b"a|b").hexdigest()[:8]
+    names = ["a|b", "a_b", "a:b", "a/b", "../a_b", hashed, "\u67d3\u8272\u4f53", "x" * 1024, "x" * 1023 + "y", "x"]
+    sites = [PulseSite(name, at, alt) for name in names for at in (1, 11) for alt in (None, "A", "T")]
+    labels = [site.label for site in sites]
+    assert len(set(labels)) == len(sites)
+    for label in labels:
+        assert "/" not in label
+        assert len(label.encode()) < 120
+    assert labels[0] == f"{hashed}_2"
+
+
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_a_position_of_thousands_of_digits_is_refused_in_a_short_line(digits):
+    with pytest.raises(RegionError, match=f"a number of {digits:,} digits is no position") as error:
+        parse_pulse("chr1:" + "9" * digits, LENGTHS)
+    assert len(str(error.value)) < 300
+
+
+def test_a_bed_of_whole_chromosomes_is_no_list_of_pulses(tmp_path):
+    bed = tmp_path / "pulses.bed"
+    bed.write_text("chr1\t0\t200000000\n")
+    with pytest.raises(RegionError, match="more than 1,000,000 bases, each of which would be a pulse"):
+        read_pulses(bed, {"chr1": 248_956_422})

@@ -66,3 +66,18 @@ def test_a_region_string_that_makes_no_sense(text, complaint):
 def test_an_unknown_record(text, complaint):
     with pytest.raises(ContigNotFoundError, match=complaint):
         parse_region(text, LENGTHS)
+
+
+@pytest.mark.parametrize("digits", [19, 5000])
+@pytest.mark.parametrize("text", ["chr2:{}", "chr2:{}-5", "chr2:1-{}"])
+def test_a_position_of_thousands_of_digits_is_refused_in_a_short_line(text, digits):
+    with pytest.raises(RegionError, match=f"a number of {digits:,} digits is no position in a record") as error:
+        parse_region(text.format("9" * digits), LENGTHS)
+    assert len(str(error.value)) < 300
+
+
+def test_an_endless_name_is_cut_short_and_a_wild_one_escaped():
+    with pytest.raises(ContigNotFoundError) as error:
+        parse_region("\x1b[2J" + "x" * 100_000, LENGTHS)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 300

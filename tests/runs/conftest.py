@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from toy_runs import TOY_RECORDS, save_toy_model
 
 from pgf_cli.cli.demo import sample_data
 from pgf_cli.genome import Genome
@@ -100,3 +101,31 @@ def oracle(oracle_model, bases):
         exact = staticmethod(no_casts_to_float32)
 
     return Oracle()
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A folder with genome.fa, three records with N and soft-masked bases, and model.safetensors."""
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    save_toy_model(folder / "model.safetensors")
+    generator = np.random.default_rng(11)
+    with (folder / "genome.fa").open("w") as file:
+        for name, length in TOY_RECORDS.items():
+            letters = "".join(generator.choice(list("ACGT"), length))
+            file.write(f">{name}\n{letters[:30].lower()}{letters[30:50]}NNNNN{letters[55:]}\n")
+    return folder
+
+
+@pytest.fixture
+def toy_run(toy):
+    """Run the toy model on the toy genome, 16 bases a tile; returns the manifest's path."""
+
+    def toy_run(output, progress=None, **settings):
+        settings = {"fasta": toy / "genome.fa", "model": toy / "model.safetensors", "tile": 16} | settings
+        chosen = RunSettings(output=str(output), **({"ghost_distance": 40, "hit_distance": 10} | settings))
+        chosen.prefix.parent.mkdir(exist_ok=True)
+        with Genome.open(chosen.fasta) as genome:
+            return run(plan_run(chosen, genome), Provenance([], {}), progress or SilentProgress())
+
+    return toy_run

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from pgf_cli.errors import UsageError
-from pgf_cli.runs import plan
 from pgf_cli.runs.plan import resolve_device
 
 
@@ -13,13 +12,13 @@ from pgf_cli.runs.plan import resolve_device
 )
 def test_auto_is_the_first_gpu_where_its_kernels_can_run(devices, triton, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
-    monkeypatch.setattr(plan, "find_spec", lambda name: object() if triton else None)
+    monkeypatch.setattr(devices_module, "find_spec", lambda name: object() if triton else None)
     assert resolve_device("auto") == torch.device(expected)
 
 
 def test_a_gpu_that_torch_does_not_see_is_refused_and_one_that_it_sees_needs_no_triton(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(plan, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices_module, "find_spec", lambda name: None)
     assert resolve_device("cuda") == torch.device("cuda:0")
     with pytest.raises(UsageError, match="sees 1 CUDA devices"):
         resolve_device("cuda:1")

@@ -44,8 +44,8 @@ class Sizes:
 
 
 class ToyCheckpoint:
-    path, files, layout, architecture, config = Path("toy"), (), "toy", "toy", Sizes()
-    alphabet, alphabet_source, note = {}, "toy", None
+    path, inputs, layout, architecture, config = Path("toy"), (), "toy", "toy", Sizes()
+    alphabet, alphabet_source, note, ignored, tensors_sha256 = {}, "toy", None, (), "0" * 64
 
     def build(self, output, dtype, device):
         return SlowAndFast().to(dtype).requires_grad_(False)

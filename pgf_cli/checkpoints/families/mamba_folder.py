@@ -6,17 +6,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import CheckpointError, TensorError
+from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
 from pgf_cli.checkpoints.layout import Reading, Source
-from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes
+from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes, other_names
 from pgf_cli.core.models import MambaConfig
 
 PREFIX = "backbone."
 """Before every tensor's name but the head's, where a head was saved with the model."""
+
+_EMBEDDINGS = ("embeddings.weight", EMBEDDING)
+"""What programs call it."""
 
 
 class Description(NamedTuple):
@@ -37,6 +40,9 @@ def read_described(source: Source, described: Description, option: str | None) -
     """Read a folder whose settings were understood; ``option`` is ``--alphabet``."""
     settings, (found, where, _) = source.folder_settings, source.weights
     tensors = _rename(found, where)
+    if EMBEDDING not in tensors:
+        hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
+        raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
     sizes = sizes_of(tensors, where)
     check_sizes(sizes, AXES, described.stated, settings.where, where)
     config = MambaConfig(
@@ -56,7 +62,7 @@ def read_described(source: Source, described: Description, option: str | None) -
 
 def _short(name: str) -> str:
     name = name.removeprefix(PREFIX)
-    return EMBEDDING if name == "embeddings.weight" else name
+    return EMBEDDING if name in _EMBEDDINGS else name
 
 
 def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ of the state where states are slow. The factors below leave that room, and plant
 
 import copy
 import math
+from collections import deque
 from collections.abc import Iterable
 
 import torch
@@ -96,7 +97,7 @@ def _rounded(model: StreamingModel, deep: DeepProbe, seed: int) -> Tensor:
         edge = tile.after._replace(
             state=map_state(rounded, tile.after.state), state_dot=map_state(rounded, tile.after.state_dot)
         )
-    *_, last = tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=STRETCH, begin=edge)
+    (last,) = deque(tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=STRETCH, begin=edge), maxlen=1)
     return derivative_from(model, deep, last.after)
 
 

@@ -1,5 +1,6 @@
 """J v along the contrast direction v of a probe, by the sweep that runs use, and by differences of the output."""
 
+from collections import deque
 from collections.abc import Iterable
 
 import torch
@@ -24,13 +25,16 @@ def derivative(model: StreamingModel, probe: BaseCodes, tile: int) -> Tensor:
 
 def state_at_probe(model: StreamingModel, deep: DeepProbe) -> TangentEdge:
     """Sweep the bases before a deep probe; return the state that is handed to it, with its tangent."""
-    tile = default_tile(model, 1)
-    *_, last = _tiles_of_lead(model, deep, tile)
+    tiles = tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=default_tile(model, 1))
+    (last,) = deque(tiles, maxlen=1)
     return last.after
 
 
 def derivative_from(model: StreamingModel, deep: DeepProbe, state: TangentEdge) -> Tensor:
-    """Return J v of a deep probe's own bases, (T, C), from the state before them; v covers what was read before, too."""
+    """Return J v of a deep probe's own bases, (T, C), from the state before them.
+
+    v covers the bases before them, too.
+    """
     end = len(deep.codes)
     return _y_dot(tangent_sweep(model, deep.codes, Contrast(), end=end, tile=end - deep.lead, begin=state))
 
@@ -55,10 +59,6 @@ def _central_difference(model: StreamingModel, probe: BaseCodes, step: float) ->
             for moved in (x + step * v, x - step * v)
         )
     return ((ahead - behind) / (2 * step)).cpu()
-
-
-def _tiles_of_lead(model: StreamingModel, deep: DeepProbe, tile: int) -> Iterable[TangentTile]:
-    return tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=tile)
 
 
 def _y_dot(tiles: Iterable[TangentTile]) -> Tensor:

@@ -47,7 +47,7 @@ class AdjointTile(NamedTuple):
     value: float
     """The tile's share of the objective, summed in float64."""
     before: AdjointEdge | None
-    """What passes the tile's left edge, on the model's device; None where x_bar still lacks the initial state's share."""
+    """What passes the tile's left edge, on the model's device; None where x_bar lacks the initial state's share."""
 
 
 def adjoint_sweep(

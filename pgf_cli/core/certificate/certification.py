@@ -1,4 +1,4 @@
-"""Make the certificate of exactness: is this model's derivative what it claims to be, on this machine, on this input?"""
+"""Make the certificate: is this model's derivative what it claims to be, on this machine and on this input?"""
 
 import copy
 import math
@@ -35,7 +35,7 @@ from pgf_cli.core.sweeps import adjoint_sweep
 FINITE_DIFFERENCE_THRESHOLD = 1e-6
 ROUNDING_FLOORS = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 2e-2}
 """For two ways to the same number with factors of the same number format; bfloat16 has 8 bits."""
-GAP_FLOORS = {torch.float32: 2e-6, torch.float64: 1e-12, torch.bfloat16: 2e-2}
+GAP_FLOORS = {torch.float32: 2e-6, torch.float64: 1e-12, torch.bfloat16: 1e-3}
 """For the two signed totals of a run, relative to the magnitudes of their parts, among which roundings average out."""
 GAP_FACTOR = 2.0
 RAGGED_TILE = 37
