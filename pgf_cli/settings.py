@@ -9,7 +9,7 @@ from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
-from pgf_cli.tracks.registry import format_names
+from pgf_cli.tracks.registry import FORMATS, format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
@@ -25,6 +25,9 @@ FIRST, INPUT, COMPUTATION, OUTPUT, MACHINE = "Options", "Input", "Computation", 
 LONGEST_RECORD = 10**10
 """No chromosome known is longer."""
 MOST_HITS = 1_000_000
+FARTHEST_HIT = 1_000_000
+"""The search for hits keeps the values of that many bases on either side."""
+MOST_THREADS = 1024
 MOST_DIRECTIONS = 1024
 LONGEST_PREFIX = 180
 """Bytes of a prefix's last part: file systems take 255, and what follows it may take 75."""
@@ -79,8 +82,7 @@ class RunSettings:
             short="-f",
             panel=FIRST,
             metavar="FORMAT",
-            help="{values}; repeatable. npz: hypothetical scores and one-hot sequence of equally "
-            "long regions, (N, 4, L), for motif tools.",
+            help="{values}; repeatable. " + "; ".join(f"{name}: {entry.help}" for name, entry in FORMATS.items()) + ".",
         ),
     ] = ("bedgraph",)
     regions: Annotated[
@@ -128,7 +130,7 @@ class RunSettings:
             panel=FIRST,
             metavar="N",
             lowest=1,
-            highest=4096,
+            highest=MOST_THREADS,
             help="Worker threads; results do not depend on them. Default: every processor.",
         ),
     ] = None
@@ -258,7 +260,7 @@ class RunSettings:
             panel=COMPUTATION,
             metavar="N",
             lowest=1,
-            highest=LONGEST_RECORD,
+            highest=FARTHEST_HIT,
             help="A hit is the highest base within N bases on either side.",
         ),
     ] = 50
@@ -429,11 +431,17 @@ def fasta_stem(path: Path) -> str:
 def _contradiction(settings: RunSettings) -> str:
     """Return what is wrong with the settings together, in terms of flags; '' if nothing is."""
     mode, whole = settings.mode, settings.direction == "contrast" and not settings.pulsed
+    text = [name for name in format_names() if FORMATS[name].text]
+    adjoint = next((name for name in settings.formats if FORMATS[name].adjoint), "")
     problems = {
+        f"--bgzip compresses text; add --format {' or '.join(text)}, or leave it out": settings.bgzip
+        and not set(text) & set(settings.formats),
         "--objective and --target are the adjoint's; add --mode adjoint or --mode both": mode == "tangent"
         and (settings.objective or settings.targets),
         "--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both": mode == "adjoint"
         and not whole,
+        f"--format {adjoint} holds scores of the adjoint; use --mode adjoint or --mode both": mode == "tangent"
+        and adjoint,
         "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
         and (mode == "adjoint" or not settings.ghost_distance),
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,

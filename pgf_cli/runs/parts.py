@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import safetensors.torch
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -117,9 +118,13 @@ class Part:
             WriteError: the disk refuses.
         """
         metadata = {"part": json.dumps({"receipt": self._receipt, **asdict(reached)})}
-        # A view would drag its whole storage along.
+        # A view would drag its whole storage along, and the format has no strides.
         content = safetensors.torch.save(
-            {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, metadata
+            {
+                name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, tensor in tensors.items()
+            },
+            metadata,
         )
         with translate_os_errors(self._values):
             os.fsync(self._handle())

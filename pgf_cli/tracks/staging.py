@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pgf_cli.errors import PgfError
+from pgf_cli.interrupts import held
 from pgf_cli.tracks.estimates import readable_bytes
 
 
@@ -81,8 +82,10 @@ def check_outputs(
         check_free(final, force=force)
         probe = (room or final.parent) / f"{final.name}.{os.getpid()}.partial"
         try:
-            probe.touch()
-            probe.unlink()
+            # A signal between the two would leave the file.
+            with held():
+                probe.touch()
+                probe.unlink()
         except OSError as error:
             what = f"cannot take {final.name} ({error.strerror or error}); make it writable"
             raise OutputFolderError(final.parent, what) from error

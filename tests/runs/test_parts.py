@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_a_part_that_is_not_there_is_not_begun(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [{"receipt": "theirs"}, {"columns": ("response",)}, {"dtype": np.float64}],
-    ids=["receipt", "fewer", "wider"],
+    ids=["receipt", "columns", "dtype"],
 )
 def test_a_part_of_something_else_is_not_there(saved, other):
     assert part(saved, **other).load() == (Reached(), {})
@@ -90,13 +91,13 @@ def test_the_values_are_on_the_disk_before_the_state_that_vouches_for_them(tmp_p
     fsync = os.fsync
 
     def watched(descriptor):
-        synced.append((os.readlink(f"/proc/self/fd/{descriptor}").rpartition(".")[2], ours.load()[0]))
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().suffix, ours.load()[0]))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
     ours.save(REACHED, {})
     ours.close()
-    assert synced[0] == ("values", Reached())
+    assert synced[0] == (".values", Reached())
     assert len(synced) > 1
 
 

@@ -4,14 +4,13 @@ import os
 import signal
 
 import pytest
+from toy_runs import Watch, listing, said, save_toy_model, written
 
 from pgf_cli import interrupts
 from pgf_cli.interrupts import Interrupted
 from pgf_cli.runs import compute
 from pgf_cli.runs.store import OtherRunError, UnfinishedRunError
 from pgf_cli.tracks.staging import OutputExistsError
-
-from .conftest import Watch, said, save_toy_model, written
 
 RUNS = {
     "both": {"formats": ("bedgraph", "csv", "bigwig")},
@@ -39,14 +38,15 @@ def in_pieces(toy_run, output, **settings):
     while True:
         watch = Watch(after=READ_AT_ONCE)
         try:
-            return toy_run(output, watch, resume=resume, **settings), [*begun, watch.done]
-        except KeyboardInterrupt as error:
-            assert os.listdir(output.parent) == [f"{output.name}.parts"]
-            assert str(output) in error.advice
-            assert "--resume" in error.advice
-            begun.append(watch.done)
-            resume = True
-            assert len(begun) < 20
+            manifest = toy_run(output, watch, resume=resume, **settings)
+        except KeyboardInterrupt:
+            manifest = None
+        begun.append(watch.done)
+        if manifest is not None:
+            return manifest, begun
+        assert listing(output.parent) == [f"{output.name}.parts"]
+        assert len(begun) < 20
+        resume = True
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -82,7 +82,7 @@ def test_a_run_of_one_segment_keeps_nothing(toy_run, tmp_path):
     with pytest.raises(KeyboardInterrupt) as caught:
         toy_run(output, Watch(after=500), mode="tangent")
     assert getattr(caught.value, "advice", None) is None
-    assert os.listdir(output.parent) == []
+    assert listing(output.parent) == []
 
 
 @pytest.fixture
@@ -118,8 +118,10 @@ def test_a_signal_finishes_the_tile_saves_it_and_says_how_to_go_on(signals, toy_
 def broken_off(toy_run, tmp_path):
     """The prefix of a run that was broken off in the middle."""
     output = tmp_path / "out" / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         toy_run(output, Watch(after=READ_AT_ONCE), segment=64)
+    assert f"{output}.parts" in caught.value.advice
+    assert "--resume" in caught.value.advice
     return output
 
 
@@ -160,13 +162,12 @@ def test_going_on_with_another_setting_is_refused_and_the_difference_named(chang
     with pytest.raises(OtherRunError) as caught:
         toy_run(broken_off, **({"segment": 64, "resume": True} | change))
     assert said in str(caught.value)
-    assert "--tile" in change or "tile was" not in str(caught.value) or "tile" in change
     assert {path.name: path.read_bytes() for path in broken_off.with_name("run.parts").iterdir()} == kept
 
 
 def test_going_on_with_another_model_is_refused(broken_off, toy, toy_run):
     save_toy_model(toy / "model.safetensors", seed=1)
-    with pytest.raises(OtherRunError, match="differs from this one: the model's tensors was [0-9a-f]{16}, is"):
+    with pytest.raises(OtherRunError, match=r"differs from this one: the model's tensors was [0-9a-f]{16}, is"):
         toy_run(broken_off, segment=64, resume=True)
 
 
@@ -175,7 +176,7 @@ def test_going_on_with_another_sequence_is_refused_and_with_the_same_in_another_
 ):
     text = (toy / "genome.fa").read_text()
     (toy / "genome.fa").write_text(text[:-20] + ("A" if text[-20] != "A" else "C") + text[-19:])
-    with pytest.raises(OtherRunError, match="differs from this one: the bases read was [0-9a-f]{16}, is"):
+    with pytest.raises(OtherRunError, match=r"differs from this one: the bases read was [0-9a-f]{16}, is"):
         toy_run(broken_off, segment=64, resume=True)
     (toy / "same.fa").write_text(text)
     watch = Watch()
@@ -225,7 +226,7 @@ def test_resume_of_a_complete_run_says_so_and_does_nothing(toy_run, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [{"tile": 8}, {"hits": 3}, {"formats": ("csv",)}, {"model": "other"}, {}],
-    ids=lambda value: "-".join(value),
+    ids="-".join,
 )
 def test_resume_of_a_complete_run_of_something_else_or_without_a_file_is_refused(change, toy, toy_run, tmp_path):
     manifest = toy_run(tmp_path / "out" / "run", mode="tangent")

@@ -14,7 +14,7 @@ def joined(tiles, what="y_dot"):
     return torch.cat([getattr(tile, what)[0] for tile in tiles])
 
 
-@pytest.mark.parametrize(("tile", "start"), zip(TILES, (13, 0, 13, 0), strict=True))
+@pytest.mark.parametrize(("tile", "start"), [(1, 13), (7, 0), (32, 13), (1000, 0)])
 def test_tiles_are_the_derivative_of_the_whole_stretch(toy_mamba, codes, record, autograd, tile, start):
     tiles = list(responses(toy_mamba, record, Contrast(), start=start, end=len(codes) - 4, tile=tile))
     assert [one.start for one in tiles] == list(range(start, len(codes) - 4, tile))
