@@ -36,6 +36,7 @@ from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
+from pgf_cli.tracks.verification import check_outputs_of
 
 NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
 """Settings that change nothing in any output but the manifest."""
@@ -61,7 +62,9 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
             progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+        check_outputs(
+            plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes, room=folder.path
+        )
         outputs = OutputSet(folder, force=settings.force)
         try:
             with sweeping_on(settings.threads) as threads:
@@ -81,7 +84,7 @@ def _has_segments(plan: RunPlan) -> bool:
 
 
 def _is_complete(plan: RunPlan, key: Key) -> bool:
-    """Whether this very run's files are in place already."""
+    """Whether this very run's files are in place already, and still what it wrote."""
     with suppress(ManifestError):
         manifest = read_manifest(plan.outputs["manifest"])
         names = {path.name for what, path in plan.outputs.items() if what != "manifest"}
@@ -91,7 +94,8 @@ def _is_complete(plan: RunPlan, key: Key) -> bool:
             for name, value in plain_settings(plan.settings).items()
             if name not in NOT_OF_THE_RESULT
         )
-        return same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+        same = same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+        return same and all(one.state == "ok" for one in check_outputs_of(plan.outputs["manifest"]))
     return False
 
 
