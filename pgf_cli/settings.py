@@ -9,7 +9,7 @@ from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
-from pgf_cli.tracks.registry import format_names
+from pgf_cli.tracks.registry import FORMATS, format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
@@ -79,8 +79,7 @@ class RunSettings:
             short="-f",
             panel=FIRST,
             metavar="FORMAT",
-            help="{values}; repeatable. npz: hypothetical scores and one-hot sequence of equally "
-            "long regions, (N, 4, L), for motif tools.",
+            help="{values}; repeatable. " + "; ".join(f"{name}: {entry.help}" for name, entry in FORMATS.items()) + ".",
         ),
     ] = ("bedgraph",)
     regions: Annotated[
@@ -429,11 +428,17 @@ def fasta_stem(path: Path) -> str:
 def _contradiction(settings: RunSettings) -> str:
     """Return what is wrong with the settings together, in terms of flags; '' if nothing is."""
     mode, whole = settings.mode, settings.direction == "contrast" and not settings.pulsed
+    text = [name for name in format_names() if FORMATS[name].text]
+    adjoint = next((name for name in settings.formats if FORMATS[name].adjoint), "")
     problems = {
+        f"--bgzip compresses text; add --format {' or '.join(text)}, or leave it out": settings.bgzip
+        and not set(text) & set(settings.formats),
         "--objective and --target are the adjoint's; add --mode adjoint or --mode both": mode == "tangent"
         and (settings.objective or settings.targets),
         "--pulse, --pulses and --direction are the tangent's; use --mode tangent or --mode both": mode == "adjoint"
         and not whole,
+        f"--format {adjoint} holds scores of the adjoint; use --mode adjoint or --mode both": mode == "tangent"
+        and adjoint,
         "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
         and (mode == "adjoint" or not settings.ghost_distance),
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,

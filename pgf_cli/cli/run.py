@@ -64,7 +64,8 @@ def execute(settings: RunSettings, sources: dict[str, str], *, quiet: bool) -> P
 
 def _is_folder(settings: RunSettings) -> bool:
     """Whether the output, given without a slash at its end, is a folder."""
-    return settings.output is not None and settings.prefix != Path(settings.output)
+    named = settings.output is not None and settings.folder_to_make is None
+    return named and settings.prefix != Path(settings.output or "")
 
 
 def _of_folder(settings: RunSettings) -> str:

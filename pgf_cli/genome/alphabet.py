@@ -77,9 +77,13 @@ def decode(codes: NDArray[np.uint8]) -> str:
 
 def count(raw: bytes, *, where: str = "sequence", start: int = 0) -> BaseCounts:
     """Count the letters of `raw` by kind; arguments and errors as for `encode`."""
-    is_n_code = encode(raw, where=where, start=start) == N_CODE
+    return count_encoded(raw, encode(raw, where=where, start=start))
+
+
+def count_encoded(raw: bytes, codes: NDArray[np.uint8]) -> BaseCounts:
+    """Count letters (L,) whose base codes (L,) are known already by kind."""
     letters = np.frombuffer(raw, dtype=np.uint8)
-    read_as_n = int(np.count_nonzero(is_n_code))
+    read_as_n = int(np.count_nonzero(codes == N_CODE))
     n = raw.count(b"N") + raw.count(b"n")
     soft_masked = int(np.count_nonzero(letters >= ord("a")))
     return BaseCounts(scored=len(raw) - read_as_n, n=n, soft_masked=soft_masked, iupac=read_as_n - n)

@@ -1,14 +1,15 @@
 """Sequence of a FASTA by record and position, one byte a base, never a whole chromosome at once."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_cli.genome.alphabet import BaseCounts, count, encode
+from pgf_cli.genome.alphabet import BaseCounts, count_encoded, encode
 from pgf_cli.genome.bgzf import DamagedBlockError
 from pgf_cli.genome.errors import ContigNotFoundError, FastaAccessError, FastaError
 from pgf_cli.genome.faidx import FaiRow
@@ -17,6 +18,15 @@ from pgf_cli.genome.record_slice import RecordSlice
 from pgf_cli.inputs import is_other
 
 _CHUNK = 1 << 20
+
+
+class Survey(NamedTuple):
+    """What a stretch of a record holds."""
+
+    counts: BaseCounts
+    sha256: str
+    """Of its base codes, one byte a base, in hex: soft-masking, U for T, line ends and compression make no difference,
+    any base that is read otherwise does."""
 
 
 class Genome:
@@ -134,8 +144,15 @@ class Record:
 
     def counts(self, start: int, end: int) -> BaseCounts:
         """Count the letters of [start, end), clamped like a slice, by kind; errors as for slicing."""
+        return self.survey(start, end).counts
+
+    def survey(self, start: int, end: int) -> Survey:
+        """Read [start, end), clamped like a slice, once, and say what is there; errors as for slicing."""
         start, end, _ = slice(start, end).indices(len(self))
-        total = BaseCounts()
+        counts, digest = [], hashlib.sha256()
         for at in range(start, end, _CHUNK):
-            total += count(self.text(at, min(at + _CHUNK, end)), where=self._where, start=at)
-        return total
+            letters = self.text(at, min(at + _CHUNK, end))
+            codes = encode(letters, where=self._where, start=at)
+            counts.append(count_encoded(letters, codes))
+            digest.update(codes.data)
+        return Survey(counts[0] if len(counts) == 1 else sum(counts, BaseCounts()), digest.hexdigest())

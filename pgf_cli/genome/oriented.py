@@ -1,11 +1,10 @@
 """A record on the strand that is read: its bases, letters, counts and coordinates, each turned round here alone."""
 
-import hashlib
 from typing import Protocol
 
 from pgf_cli.core.bases import BaseCodes, BaseSequence
 from pgf_cli.genome.alphabet import BaseCounts, decode
-from pgf_cli.genome.blocks import BLOCK_BASES, InBlocks
+from pgf_cli.genome.blocks import InBlocks
 from pgf_cli.genome.strand import ReverseComplement, complement, mirror
 
 
@@ -84,15 +83,3 @@ class OrientedRecord:
     def oriented_span(self, start: int, end: int) -> tuple[int, int]:
         """Return an interval of the record's own coordinates as it is read."""
         return self.forward_span(start, end)
-
-    def sha256(self, start: int, end: int) -> str:
-        """Return the SHA-256, in hex, of the base codes read in the oriented interval [start, end).
-
-        One byte a base, as a slice gives them: soft-masking, U for T, line ends and compression make no difference, any
-        base that is read otherwise does.
-        """
-        start, end, _ = slice(start, end).indices(len(self))
-        digest = hashlib.sha256()
-        for at in range(start, end, BLOCK_BASES):
-            digest.update(self[at : min(end, at + BLOCK_BASES)].tobytes())
-        return digest.hexdigest()

@@ -5,10 +5,12 @@ Values are replayed in the order of positions, so nothing here depends on how th
 
 import resource
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pgf_cli.core.sweeps import Schedule
 from pgf_cli.genome import BaseCounts, RecordPasses
 from pgf_cli.hits import Hit
 from pgf_cli.runs.context import RecordContext
@@ -155,7 +157,7 @@ def _adjoint_entry(context: RecordContext, passes: RecordPasses, sums: Sequence[
 
 
 def _schedules(context: RecordContext, passes: RecordPasses) -> list[ScheduleEntry]:
-    plan, entries = context.plan, []
+    plan, walked = context.plan, Counter[Schedule]()
     for one in passes:
         objective = context.objective(one)
         if objective is None:
@@ -164,8 +166,11 @@ def _schedules(context: RecordContext, passes: RecordPasses) -> list[ScheduleEnt
             plan.model, context.bases, objective, start=one.start, end=one.end, tile=plan.tile,
             budget=plan.snapshot_bytes,
         ).schedule  # fmt: skip
-        entries.append(ScheduleEntry(schedule.tiles, schedule.snapshots, schedule.state_bytes, schedule.extra_tiles))
-    return entries
+        walked[schedule] += 1
+    return [
+        ScheduleEntry(each.tiles, each.snapshots, each.state_bytes, each.extra_tiles, sweeps)
+        for each, sweeps in walked.items()
+    ]
 
 
 def relative_gap(one: float, other: float) -> float:

@@ -21,7 +21,6 @@ from pgf_cli.tracks.manifest import (
     FileEntry,
     Manifest,
     ModelEntry,
-    RecordEntry,
     Setting,
 )
 
@@ -49,11 +48,10 @@ def run_manifest(
     provenance: Provenance,
     course: Course,
     certificate: Certificate,
-    records: list[RecordEntry],
     totals: RunTotals,
     written: Mapping[Path, Path],
 ) -> Manifest:
-    """Return the manifest of a run whose files are written but not yet in place.
+    """Return the manifest of a run whose files are written but not yet in place, its records apart.
 
     Args:
         plan: the run.
@@ -61,7 +59,6 @@ def run_manifest(
         provenance: how it came to be.
         course: when it was carried out.
         certificate: of its numbers.
-        records: what became of each record.
         totals: of the whole run.
         written: where each output's content is, by its final path.
     """
@@ -88,7 +85,7 @@ def run_manifest(
         tracks=[
             track_entry(track, settings, plan.sites, plan.model.output, plan.objective_text) for track in plan.tracks
         ],
-        records=records,
+        records=[],
         dropped=sum(not row.kept for row in plan.selection.requested),
         certificate=certificate_entry(plan, certificate),
         inputs=[FileEntry(as_utf8(str(file.path)), file.bytes, file.sha256) for file in plan.inputs],

@@ -128,6 +128,7 @@ def check_letters(
     Raises:
         PgfError: there are wrong letters, N without a token, or nothing but N.
     """
+    reverse = settings.strand == "reverse"
     counts: dict[Region, BaseCounts] = {}
     hashes: list[str] = []
     asked: dict[str, list[Region]] = {}
@@ -135,19 +136,20 @@ def check_letters(
         if row.kept:
             asked.setdefault(row.region.contig, []).append(row.region)
     for contig, passes in selection.by_record.items():
-        record = OrientedRecord(genome.record(contig), reverse=settings.strand == "reverse")
+        record, length = genome.record(contig), genome.lengths[contig]
         for one in passes:
-            region = Region(contig, *record.forward_span(one.start, one.end))
-            counts[region] = swept = record.counts(one.start, one.end)
+            start, end = mirror(one.start, one.end, length) if reverse else (one.start, one.end)
+            swept, sha256 = record.survey(start, end)
+            counts[Region(contig, start, end)] = swept
             if not model.reads_n and swept.n + swept.iupac:
                 raise AlphabetError(
                     f"{settings.fasta}: record {contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
                     f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
                 )
-            hashes.append(record.sha256(one.start, one.end))
+            hashes.append(sha256)
         for region in asked[contig]:
             if region not in counts:
-                counts[region] = record.record.counts(region.start, region.end)
+                counts[region] = record.counts(region.start, region.end)
     if not any(counts[region].scored for regions in asked.values() for region in regions):
         raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
     return counts, tuple(hashes)

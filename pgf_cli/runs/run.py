@@ -30,7 +30,7 @@ from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
 from pgf_cli.tracks.folder import RunFolder
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
-from pgf_cli.tracks.manifest import ManifestError, RecordEntry, manifest_text, read_manifest
+from pgf_cli.tracks.manifest import ManifestError, manifest_text, read_manifest, record_text
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
 from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs, make_folder
@@ -119,26 +119,26 @@ def _carry_out(
     final = plan.outputs["manifest"]
     written = {path: content for path, content in staged.items() if path != final}
     certificate = with_totals(plan, certificate, totals)
-    manifest = run_manifest(plan, key, provenance, course, certificate, records, totals, written)
+    manifest = run_manifest(plan, key, provenance, course, certificate, totals, written)
     with translate_os_errors(final):
-        staged[final].write_text(manifest_text(manifest), encoding="utf-8")
+        staged[final].write_text(manifest_text(manifest, records), encoding="utf-8")
     outputs.commit(final)
 
 
 def _score(
     plan: RunPlan, staged: dict[Path, Path], progress: Progress, store: PartStore
-) -> tuple[list[RecordEntry], RunTotals]:
-    """Compute group after group; as soon as a record is complete, write what is said of it."""
+) -> tuple[list[str], RunTotals]:
+    """Compute group after group; as soon as a record is complete, write what is said of it; return their texts."""
     paths = {what: staged[path] for what, path in plan.outputs.items()}
     tracks = BackgroundWriter(open_formats(plan.formats, plan.request, paths))
     bed, tsv = HitsBedWriter(paths["hits_bed"]), HitsTsvWriter(paths["hits_tsv"])
     trace = trace_table(paths["trace"]) if "trace" in paths else None
     writers: list[Ended] = [tracks, bed, tsv, *([trace] if trace else [])]
-    entries, totals = list[RecordEntry](), RunTotals()
+    texts, totals = list[str](), RunTotals()
     try:
         with finishing(writers):
             for result in _results(plan, progress, store, tracks):
-                entries.append(result.entry)
+                texts.append(record_text(result.entry))
                 totals.add(result)
                 bed.write(result.hits)
                 tsv.write(result.hits)
@@ -148,7 +148,7 @@ def _score(
         progress.end()
     for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
         progress.message(f"warning: {warning}")
-    return entries, totals
+    return texts, totals
 
 
 def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: BackgroundWriter) -> Iterator[RecordResult]:

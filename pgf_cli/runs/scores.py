@@ -50,5 +50,10 @@ class TrackScores:
         position = self._highest[2] if self._highest else None
         strongest = self._highest[1] if self._highest else None
         return TrackSummary(
-            sketch.median, sketch.mad, sketch.minimum, sketch.maximum, strongest, position, self.bins.maxima
+            sketch.median, sketch.mad, sketch.minimum, sketch.maximum, strongest, position, _rounded(self.bins.maxima)
         )
+
+
+def _rounded(bins: list[float | None]) -> list[float | None]:
+    """Bins to the digits that a sparkline shows; there are sixty a track, and records by the thousand."""
+    return [None if value is None else float(f"{value:.3g}") for value in bins]

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 class BedGraph(OutputFormat):
     """bedGraph, a file a track; compressed, each with an index for tabix."""
 
-    text = True
-
     def check(self, request: OutputRequest) -> None:
         """See OutputFormat.
 

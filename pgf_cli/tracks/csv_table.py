@@ -26,8 +26,6 @@ _LETTERS = pl.Series(list(LETTERS[:4]), dtype=pl.Enum(list(LETTERS[:4])))
 class Csv(OutputFormat):
     """CSV: one table, so every track has to be about the same records."""
 
-    text = True
-
     def check(self, request: OutputRequest) -> None:
         """See OutputFormat.
 

@@ -1,7 +1,8 @@
 """``PREFIX.run.json``: the record of a run, from which its report can be printed again."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,8 @@ class ScheduleEntry:
     state_bytes: int
     extra_tiles: int
     """Tiles read forwards beyond the first forward sweep."""
+    sweeps: int
+    """How many of the record's sweeps were walked so."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class AdjointEntry:
     gap: float | None
     """Between the two, relative to the larger."""
     schedules: list[ScheduleEntry]
-    """One for each sweep."""
+    """The different ones among its sweeps, in their order."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +202,28 @@ class Manifest:
     outputs: list[FileEntry]
 
 
-def manifest_text(manifest: Manifest) -> str:
-    """Return the manifest as JSON."""
-    return json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
+def record_text(record: RecordEntry) -> str:
+    """Return a record as the manifest's text has it: a run of very many keeps no more of each."""
+    return json.dumps(asdict(record), allow_nan=False, separators=(",", ":"))
+
+
+def manifest_text(manifest: Manifest, records: Sequence[str] = ()) -> str:
+    """Return the manifest as JSON, a line for each of its parts, and one for each record.
+
+    Args:
+        manifest: the manifest.
+        records: the texts of further records, after those that it has itself.
+    """
+    texts = [*map(record_text, manifest.records), *records]
+    parts = {name: _part_text(value) for name, value in asdict(replace(manifest, records=[])).items()}
+    parts["records"] = "[\n" + ",\n".join(f"    {text}" for text in texts) + "\n  ]" if texts else "[]"
+    return "{\n" + ",\n".join(f"  {json.dumps(name)}: {text}" for name, text in parts.items()) + "\n}\n"
+
+
+def _part_text(value: Any) -> str:
+    if isinstance(value, dict | list) and value:
+        return json.dumps(value, indent=2, allow_nan=False).replace("\n", "\n  ")
+    return json.dumps(value, allow_nan=False)
 
 
 def read_manifest(path: Path) -> Manifest:

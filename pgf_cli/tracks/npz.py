@@ -29,12 +29,8 @@ class Npz(OutputFormat):
         """See OutputFormat.
 
         Raises:
-            UsageError: there is no adjoint, or regions are not equally long.
+            UsageError: regions are not equally long.
         """
-        if not request.adjoint:
-            raise UsageError(
-                f"--format {self.name} holds the adjoint's hypothetical scores; use --mode adjoint or --mode both"
-            )
         lengths = [region.end - region.start for region in request.regions]
         if len(set(lengths)) > 1:
             raise UsageError(

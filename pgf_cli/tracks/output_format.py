@@ -21,13 +21,11 @@ class OutputFormat(ABC):
         name: as `--format` takes it.
         help: one line.
         needs_hypothetical: whether it wants the columns "hypothetical A" to "hypothetical T" among a tile's values.
-        text: whether `--bgzip` compresses it.
     """
 
     name: str
     help: str
     needs_hypothetical: ClassVar[bool] = False
-    text: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, request: OutputRequest) -> None:

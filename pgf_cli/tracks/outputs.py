@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.tracks.output_format import OutputFormat
-from pgf_cli.tracks.registry import format_names, output_format
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.tile import TrackWriter
 
@@ -27,9 +26,6 @@ def check_formats(formats: Sequence[OutputFormat], request: OutputRequest) -> No
         OpenFilesError: more files would be open than the system lets a process have.
         PgfError: whatever else a format has against it.
     """
-    if request.bgzip and not any(each.text for each in formats):
-        text = " or ".join(name for name in format_names() if output_format(name).text)
-        raise UsageError(f"--bgzip compresses text, and no --format given is; add --format {text}, or leave it out")
     for each in formats:
         each.check(request)
     output_files(formats, request)

@@ -20,7 +20,5 @@ def read_rows(path: Path, separator: str, **options: Any) -> "pd.DataFrame":
     """
     import pandas as pd  # noqa: PLC0415 - takes half a second that no run needs
 
-    frame: pd.DataFrame = pd.read_csv(
-        path, sep=separator, dtype={"chrom": str}, keep_default_na=False, **options
-    )
+    frame: pd.DataFrame = pd.read_csv(path, sep=separator, dtype={"chrom": str}, keep_default_na=False, **options)
     return frame

@@ -10,19 +10,29 @@ if TYPE_CHECKING:
 
 
 class FormatEntry(NamedTuple):
-    """Where a format is: `MODULE:CLASS`, the class an OutputFormat; and its line of help."""
+    """What is known of a format without loading it.
+
+    Attributes:
+        place: `MODULE:CLASS`, the class an OutputFormat.
+        help: one line.
+        text: whether `--bgzip` compresses it.
+        adjoint: whether it needs the adjoint.
+    """
 
     place: str
     help: str
+    text: bool = False
+    adjoint: bool = False
 
 
 FORMATS = {
-    "bedgraph": FormatEntry("pgf_cli.tracks.bedgraph:BedGraph", "a text file a track, one line a base"),
-    "csv": FormatEntry("pgf_cli.tracks.csv_table:Csv", "one table, one column a track"),
+    "bedgraph": FormatEntry("pgf_cli.tracks.bedgraph:BedGraph", "a text file a track, one line a base", text=True),
+    "csv": FormatEntry("pgf_cli.tracks.csv_table:Csv", "one table, one column a track", text=True),
     "bigwig": FormatEntry("pgf_cli.tracks.bigwig:BigWig", "a binary file a track, with zoom levels, for browsers"),
     "npz": FormatEntry(
         "pgf_cli.tracks.npz:Npz",
         "hypothetical scores and one-hot sequence of equally long regions, (N, 4, L), for motif tools",
+        adjoint=True,
     ),
 }
 

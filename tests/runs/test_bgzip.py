@@ -39,7 +39,7 @@ def test_each_bedgraph_has_an_index_where_readers_look_for_it(carry_out, tmp_pat
 
 
 def test_what_cannot_be_done_is_refused_before_computing(carry_out, tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="bgzip=True compresses bedGraph and CSV"):
+    with pytest.raises(UsageError, match=r"bgzip.* compresses text; add .*bedgraph.* or csv"):
         RunSettings(fasta=tmp_path, model=tmp_path, formats=("bigwig",), bgzip=True)
     monkeypatch.setitem(sys.modules, "pysam", None)
     with pytest.raises(MissingPysamError):

@@ -138,9 +138,8 @@ def after_next(folder: Path, *, links: bool) -> str:
     if left:
         return f"left over: {left}"
     if standing(folder) == "nothing":
-        return (
-            f"files without a manifest: {sorted(folder.glob('x.*'))}" if len(list(folder.iterdir())) > 3 else "nothing"
-        )
+        names = {path.name for path in folder.iterdir()} - set(BYSTANDERS)
+        return f"files without a manifest: {sorted(names)}" if names else "nothing"
     return standing(folder)
 
 
@@ -149,7 +148,7 @@ def copied(source: Path, to: Path) -> Path:
     first: dict[int, str] = {}
 
     def copy(file: str, copy_of_it: str) -> None:
-        number = os.stat(file).st_ino
+        number = Path(file).stat().st_ino
         if number in first:
             os.link(first[number], copy_of_it)
         else:

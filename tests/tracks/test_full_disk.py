@@ -13,7 +13,7 @@ from pgf_cli.tracks.disk import WriteError
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.outputs import open_formats, output_files
 from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
-from pgf_cli.tracks.registry import format_names, output_format
+from pgf_cli.tracks.registry import FORMATS, format_names, output_format
 from pgf_cli.tracks.tabix import TabixIndex, write_tabix
 from pgf_cli.tracks.textfile import TextFile
 from pgf_cli.tracks.tile import HYPOTHETICAL, ScoredTile, finishing
@@ -46,7 +46,7 @@ def limits(size):
     return sorted({limit for limit in (0, 1, 100, size // 3, size // 2, size - 4097, size - 1) if 0 <= limit < size})
 
 
-WAYS = [(name, bgzip) for name in format_names() for bgzip in (False, True) if output_format(name).text or not bgzip]
+WAYS = [(name, bgzip) for name in format_names() for bgzip in (False, True) if FORMATS[name].text or not bgzip]
 
 
 @pytest.mark.parametrize(("name", "bgzip"), WAYS)

@@ -117,7 +117,5 @@ def test_scores_that_float16_cannot_hold_are_warned_of(factor, warned, scores, t
 def test_what_does_not_fit_the_arrays_is_refused_before_computing(make_request):
     npz = output_format("npz")
     npz.check(make_request(regions=REGIONS))
-    with pytest.raises(UsageError, match="npz holds the adjoint's hypothetical scores; use --mode adjoint"):
-        npz.check(make_request(regions=REGIONS, adjoint=False))
     with pytest.raises(UsageError, match="regions of one length, and these have 30 to 31 bases"):
         npz.check(make_request(regions=[*REGIONS, Span("a", 0, 31)]))

@@ -61,7 +61,7 @@ def test_everything_is_on_the_disk_before_the_name_that_vouches_for_it(folder, m
     calls, fsync, replace = [], os.fsync, os.replace
 
     def synced(file):
-        calls.append(("sync", Path(os.readlink(f"/proc/self/fd/{file}")).name))
+        calls.append(("sync", Path(f"/proc/self/fd/{file}").readlink().name))
         fsync(file)
 
     def renamed(source, to):
@@ -208,9 +208,8 @@ def test_a_file_that_is_gone_is_told_and_no_manifest_vouches_for_it(folder, monk
     monkeypatch.undo()
     next((folder / "x.parts" / OUTPUTS).iterdir()).unlink()
     for _ in range(2):
-        with pytest.raises(JournalError, match=r"which a run that died had written, is gone; remove the folder"):
-            with RunFolder.hold(folder / "x") as held:
-                finish_commit(held)
+        with pytest.raises(JournalError, match="written, is gone; remove the"), RunFolder.hold(folder / "x") as held:
+            finish_commit(held)
     assert standing(folder) == "nothing"
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from pgf_cli.errors import UsageError
+from pgf_cli.settings import RunSettings
 from pgf_cli.tracks import registry
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.output_format import OutputFormat
 from pgf_cli.tracks.outputs import OpenFilesError, check_formats, open_formats, output_files
 from pgf_cli.tracks.registry import FormatEntry, format_names, output_format
-from pgf_cli.tracks.request import Span, TrackSpec
+from pgf_cli.tracks.request import TrackSpec
 from pgf_cli.tracks.tile import ScoredTile, TrackWriter
 
 
@@ -52,7 +53,7 @@ class ToyWriter(TrackWriter):
 
 
 def test_every_line_leads_to_a_format_that_bears_its_name_and_help():
-    assert format_names() == ("bedgraph", "csv", "bigwig", "npz")
+    assert {"bedgraph", "csv", "bigwig", "npz"} <= set(format_names())
     for name in format_names():
         made = output_format(name)
         assert isinstance(made, OutputFormat)
@@ -60,19 +61,21 @@ def test_every_line_leads_to_a_format_that_bears_its_name_and_help():
 
 
 def test_only_text_is_compressed_and_only_arrays_want_hypothetical_scores():
-    assert [name for name in format_names() if output_format(name).text] == ["bedgraph", "csv"]
-    assert [name for name in format_names() if output_format(name).needs_hypothetical] == ["npz"]
+    ours = ("bedgraph", "csv", "bigwig", "npz")
+    assert [name for name in ours if registry.FORMATS[name].text] == ["bedgraph", "csv"]
+    assert [name for name in ours if registry.FORMATS[name].adjoint] == ["npz"]
+    assert [name for name in ours if output_format(name).needs_hypothetical] == ["npz"]
 
 
 def test_an_unknown_format_is_one_line_with_those_there_are():
-    with pytest.raises(UsageError, match="--format wig is no format; use bedgraph, csv, bigwig, npz"):
-        output_format("wig")
+    with pytest.raises(UsageError, match=f"--format none is no format; use {', '.join(format_names())}"):
+        output_format("none")
 
 
 def test_help_needs_no_heavy_library():
     code = (
         "import sys; from pgf_cli.tracks.registry import FORMATS, format_names; format_names(); "
-        "heavy = {'numpy', 'polars', 'pandas', 'torch', 'figwig', 'pysam', 'pyfaidx'} & set(sys.modules); "
+        "heavy = {'numpy', 'polars', 'pandas', 'torch', 'figwig', 'pysam'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -97,18 +100,21 @@ def test_two_tracks_that_would_share_a_file_are_refused(make_request):
         output_files([output_format("bedgraph")], make_request(tracks=tracks))
 
 
-def test_compression_needs_a_format_that_is_text(make_request):
-    for given in (["bigwig"], ["npz", "bigwig"]):
-        with pytest.raises(UsageError, match=r"--bgzip compresses text.*add --format bedgraph or csv"):
-            check_formats([output_format(name) for name in given], make_request(bgzip=True))
-        check_formats([output_format(name) for name in given], make_request(regions=[Span("chr1", 0, 60)]))
-    check_formats([output_format(name) for name in ("bigwig", "csv")], make_request(bgzip=True))
+def test_settings_ask_the_registry_what_a_format_requires():
+    given = {"fasta": Path("a.fa"), "model": Path("m")}
+    with pytest.raises(UsageError, match=r"bgzip.* compresses text; add .*bedgraph.* or csv"):
+        RunSettings(**given, formats=("bigwig",), bgzip=True)
+    assert RunSettings(**given, formats=("bigwig", "csv"), bgzip=True).bgzip
+    with pytest.raises(UsageError, match=r"npz.* holds scores of the adjoint"):
+        RunSettings(**given, formats=("csv", "npz"), mode="tangent")
+    with pytest.raises(UsageError, match="must be bedgraph, csv, bigwig"):
+        RunSettings(**given, formats=("none",))
 
 
 def test_what_one_format_has_against_a_request_is_found_before_the_run(make_request):
     formats = [output_format(name) for name in ("bigwig", "npz")]
-    with pytest.raises(UsageError, match="npz holds the adjoint's"):
-        check_formats(formats, make_request(adjoint=False))
+    with pytest.raises(UsageError, match="npz needs regions of one length"):
+        check_formats(formats, make_request())
     with pytest.raises(UsageError, match="share a file"):
         check_formats(formats[:1], make_request(tracks=(TrackSpec("a", "chr1", ""), TrackSpec("a", "chr2", ""))))
 

@@ -116,7 +116,8 @@ class Mixer(nn.Module):
         self.conv1d = nn.Conv1d(E, E, config.d_conv, groups=E, bias=config.conv_bias)
         self.x_proj = Linear(E, R + 2 * N, bias=False)
         self.dt_proj = Linear(R, E)
-        self.A_log = nn.Parameter(torch.tensor([math.log(n) for n in range(1, N + 1)]).expand(E, -1).clone())
+        # Not expanded and cloned: on the device "meta", where every checkpoint is fitted first, torch would import sympy.
+        self.A_log = nn.Parameter(torch.tensor([math.log(n) for n in range(1, N + 1)] * E).view(E, N))
         self.D = nn.Parameter(torch.ones(E))
         self.out_proj = Linear(E, D, bias=config.projection_bias)
 
