@@ -113,7 +113,8 @@ def _carry_out(
     staged = {path: outputs.stage(path) for path in plan.outputs.values()}
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
-    write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts)
+    for warning in write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts):
+        progress.message(f"warning: {warning}")
     check_inputs(plan)
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
+from pgf_cli.atomic import sync_folder
 from pgf_cli.errors import PgfError
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.staging import OutputFolderError
@@ -63,6 +64,8 @@ class RunFolder:
                 for _ in range(_ATTEMPTS):
                     lock = _locked(path, prefix)
                     if lock is not None:
+                        # What will be kept in it must not be lost with its name.
+                        sync_folder(path.parent)
                         return cls(path, lock)
             except OSError as error:
                 if error.errno not in _FORBIDDEN:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pgf_cli.errors import PgfError
+from pgf_cli.interrupts import held
 from pgf_cli.tracks.estimates import readable_bytes
 
 
@@ -77,8 +78,10 @@ def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int, t
         check_free(final, force=force)
         probe = final.with_name(f"{final.name}.{os.getpid()}.partial")
         try:
-            probe.touch()
-            probe.unlink()
+            # A signal between the two would leave the file.
+            with held():
+                probe.touch()
+                probe.unlink()
         except OSError as error:
             what = f"cannot take {final.name} ({error.strerror or error}); make it writable"
             raise OutputFolderError(final.parent, what) from error

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-import pgf_cli.core.devices as devices_module
+from pgf_cli.core import devices as devices_module
 from pgf_cli.core.devices import resolve_device
 from pgf_cli.errors import UsageError
 
