@@ -37,7 +37,7 @@ from pgf_cli.core.sweeps import TangentEdge, tangent_sweep
 UNIT = 2.0**-24
 """Half the spacing of float32's numbers, relative: what one rounding does at most."""
 WEIGHT_SEEDS, STATE_SEEDS = 3, 2
-FACTOR, STATE_FACTOR = 20.0, 3.0
+FACTOR, STATE_FACTOR = 10.0, 3.0
 """How many kappa, and how many kappa of the state, a right float32 derivative may be off."""
 FLOOR = 1e-6
 """What float32 may be off whatever the conditioning."""
