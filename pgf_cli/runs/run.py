@@ -20,7 +20,7 @@ from pgf_cli.runs.key import run_key
 from pgf_cli.runs.kinds import kinds_of
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.provenance import Course, Provenance, plain_settings, run_manifest
-from pgf_cli.runs.store import Key, PartStore
+from pgf_cli.runs.store import Key, PartStore, check_unfinished
 from pgf_cli.runs.tables import write_regions
 from pgf_cli.runs.totals import RunTotals
 from pgf_cli.runs.values import HeldPass
@@ -28,7 +28,7 @@ from pgf_cli.tracks.background import BackgroundWriter
 from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
-from pgf_cli.tracks.folder import RunFolder
+from pgf_cli.tracks.folder import RunFolder, check_not_held, parts_folder
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, manifest_text, read_manifest, record_text
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
@@ -78,6 +78,21 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     return plan.outputs["manifest"]
 
 
+def check_run(plan: RunPlan) -> None:
+    """Raise what `run` would refuse before it computes anything; nothing is made or changed."""
+    settings, key = plan.settings, run_key(plan)
+    check_not_held(settings.prefix)
+    if settings.resume and _is_complete(plan, key):
+        return
+    check_unfinished(parts_folder(settings.prefix), key, resume=settings.resume, force=settings.force)
+    check_outputs(
+        plan.outputs.values(),
+        force=settings.force,
+        expected_bytes=plan.estimated_bytes,
+        to_make=settings.folder_to_make,
+    )
+
+
 def _has_segments(plan: RunPlan) -> bool:
     """Whether a run is more than one segment, so that some of it can be done while another is not."""
     return len(plan.groups) > 1 or any(one.end - one.start > plan.settings.segment for one in plan.groups[0].passes)
@@ -118,7 +133,7 @@ def _carry_out(
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
     for warning in write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts):
-        progress.message(f"warning: {warning}")
+        progress.warn(warning)
     check_inputs(plan)
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
@@ -152,7 +167,7 @@ def _score(
     finally:
         progress.end()
     for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
-        progress.message(f"warning: {warning}")
+        progress.warn(warning)
     return texts, totals
 
 
