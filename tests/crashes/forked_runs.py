@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-LONGEST_SECONDS = 600.0
+LONGEST_SECONDS = 3600.0
 STDERR = "stderr.txt"
 
 
