@@ -22,7 +22,7 @@ RUNS = {
         "context": 30,
     },
     "reverse regions": {"regions": ("chr1:101-180", "chr1:300-420"), "strand": "reverse"},
-    "separate pulses": {"pulses": ("chr1:80", "chr1:201", "chr3:9:A"), "separate": True, "mode": "both"},
+    "separate pulses": {"pulses": ("chr1:80", "chr1:201", "chr3:9:T"), "separate": True, "mode": "both"},
     "null shuffle": {"null": "shuffle", "hits": 5},
     "targets": {"targets": ("chr1:200-240", "chr3:100-110"), "regions": ("chr1:1-150", "chr3:1-50")},
     "trace": {"trace": 3, "hits": 6, "chroms": ("chr1", "chr3")},
