@@ -101,6 +101,8 @@ def _has_segments(plan: RunPlan) -> bool:
 def _is_complete(plan: RunPlan, key: Key) -> bool:
     """Whether this very run's files are in place already, and still what it wrote."""
     with suppress(ManifestError):
+        if not all(path.exists() for path in plan.outputs.values()):
+            return False
         manifest = read_manifest(plan.outputs["manifest"])
         names = {path.name for what, path in plan.outputs.items() if what != "manifest"}
         there = {name: setting.value for name, setting in manifest.settings.items()}
