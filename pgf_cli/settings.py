@@ -25,6 +25,9 @@ FIRST, INPUT, COMPUTATION, OUTPUT, MACHINE = "Options", "Input", "Computation", 
 LONGEST_RECORD = 10**10
 """No chromosome known is longer."""
 MOST_HITS = 1_000_000
+FARTHEST_HIT = 1_000_000
+"""The search for hits keeps the values of that many bases on either side."""
+MOST_THREADS = 1024
 MOST_DIRECTIONS = 1024
 LONGEST_PREFIX = 180
 """Bytes of a prefix's last part: file systems take 255, and what follows it may take 75."""
@@ -127,7 +130,7 @@ class RunSettings:
             panel=FIRST,
             metavar="N",
             lowest=1,
-            highest=4096,
+            highest=MOST_THREADS,
             help="Worker threads; results do not depend on them. Default: every processor.",
         ),
     ] = None
@@ -257,7 +260,7 @@ class RunSettings:
             panel=COMPUTATION,
             metavar="N",
             lowest=1,
-            highest=LONGEST_RECORD,
+            highest=FARTHEST_HIT,
             help="A hit is the highest base within N bases on either side.",
         ),
     ] = 50

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from pgf_cli import interrupts
 from pgf_cli.interrupts import SIGNALS, Interrupted, deferred, held, install, raise_pending
+from pgf_cli.tracks.staging import check_outputs
 
 
 @pytest.fixture
@@ -233,3 +235,17 @@ def test_no_signal_is_lost_between_the_blocks():
             child.send_signal(signal.SIGUSR1)
         assert child.stdout.readline() == "all\n"
     assert child.returncode == 0
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_signal_while_outputs_are_tried_leaves_none_of_them(tmp_path, monkeypatch):
+    touch = Path.touch
+
+    def touch_and_be_stopped(path):
+        touch(path)
+        send()
+
+    monkeypatch.setattr(Path, "touch", touch_and_be_stopped)
+    with pytest.raises(Interrupted):
+        check_outputs([tmp_path / "a", tmp_path / "b"], force=False, expected_bytes=0)
+    assert not list(tmp_path.iterdir())

@@ -13,12 +13,13 @@ from pgf_cli.checkpoints.errors import (
 )
 from pgf_cli.checkpoints.inspection import Inspection, inspect_checkpoint
 from pgf_cli.checkpoints.reader import read_checkpoint
-from pgf_cli.checkpoints.saving import save_checkpoint
+from pgf_cli.checkpoints.saving import check_name, save_checkpoint
 
 __all__ = [
     "Checkpoint",
     "read_checkpoint",
     "save_checkpoint",
+    "check_name",
     "Inspection",
     "inspect_checkpoint",
     "parse_alphabet",

@@ -1,7 +1,7 @@
 """Writing our own format: a file appears whole or not at all, and the same model gives the same bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,15 @@ from pgf_cli.checkpoints.errors import CheckpointError
 from pgf_cli.checkpoints.family import ModelConfig
 from pgf_cli.checkpoints.registry import family_of
 from pgf_cli.core.models import BaseIds
+
+
+def check_name(path: Path) -> None:
+    """See that a checkpoint can be written under a name.
+
+    Raises:
+        CheckpointError: it ends in neither ``.safetensors`` nor ``.pt``.
+    """
+    _writer(path)
 
 
 def save_checkpoint(
@@ -33,9 +42,7 @@ def save_checkpoint(
     Raises:
         CheckpointError: another suffix, or the file cannot be written.
     """
-    write = {".pt": _write_pickle, ".safetensors": _write_safetensors}.get(path.suffix)
-    if write is None:
-        raise CheckpointError(f"{path}: a checkpoint's name must end in .pt or .safetensors.")
+    write = _writer(path)
     family, settings = family_of(config), _settings(config, base_ids, note)
     # A view would drag its whole storage into the file.
     weights = {
@@ -75,3 +82,14 @@ def _sorted_header(data: bytes) -> bytes:
     text = json.dumps(ordered, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+_Writer = Callable[[str, dict[str, Any], dict[str, Tensor], BinaryIO], None]
+
+_WRITERS: dict[str, _Writer] = {".safetensors": _write_safetensors, ".pt": _write_pickle}
+
+
+def _writer(path: Path) -> _Writer:
+    if path.suffix not in _WRITERS:
+        raise CheckpointError(f"{path}: a checkpoint's name must end in {' or '.join(_WRITERS)}.")
+    return _WRITERS[path.suffix]

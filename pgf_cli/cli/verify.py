@@ -30,9 +30,7 @@ class NothingToProbeError(PgfError, ValueError):
 
 @with_options
 def verify(
-    checkpoint: Annotated[
-        Path, Option(positional=True, help="Checkpoint, file or folder, as for `inspect`.")
-    ],
+    checkpoint: Annotated[Path, Option(positional=True, help="Checkpoint, file or folder, as for `inspect`.")],
     fasta: Annotated[
         Path | None,
         Option(

@@ -8,8 +8,8 @@ from pgf_cli.genome.bed import RequestedRegion
 from pgf_cli.tracks.regions_table import RegionRow, write_regions_table
 
 
-def write_regions(path: Path, requested: Iterable[RequestedRegion], counts: Iterable[BaseCounts]) -> None:
-    """Write a row for every region or record that was asked for, kept or dropped, and why.
+def write_regions(path: Path, requested: Iterable[RequestedRegion], counts: Iterable[BaseCounts]) -> list[str]:
+    """Write a row for every region or record that was asked for, kept or dropped, and why; return its warnings.
 
     Args:
         path: the file to create.
@@ -29,4 +29,4 @@ def write_regions(path: Path, requested: Iterable[RequestedRegion], counts: Iter
         )
         for row, count in zip(requested, counts, strict=True)
     )
-    write_regions_table(path, rows)
+    return write_regions_table(path, rows)

@@ -122,7 +122,9 @@ def track_entry(
     """Say what a track's number is; ``objective`` in words."""
     if not track.is_tangent:
         return _adjoint_entry(track, settings, str(objective))
-    along = direction_text(settings, [site for site in sites if track.index is None or track.name.endswith(site.label)])
+    along = direction_text(
+        settings, [site for site in sites if track.index is None or track.name == f"{track.kind}.{site.label}"]
+    )
     reacts = f"how strongly the model's {output} at each base react to the direction {along}"
     norm = "the 2-norm of the exact derivative"
     if track.kind == "response":

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
+from pgf_cli.atomic import sync_folder
 from pgf_cli.errors import PgfError
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.staging import OutputFolderError
@@ -63,6 +64,8 @@ class RunFolder:
                 for _ in range(_ATTEMPTS):
                     lock = _locked(path, prefix)
                     if lock is not None:
+                        # What will be kept in it must not be lost with its name.
+                        sync_folder(path.parent)
                         return cls(path, lock)
             except OSError as error:
                 if error.errno not in _FORBIDDEN:
@@ -100,6 +103,25 @@ class RunFolder:
             # On NFS an open file that was removed is still there under another name; by now it is closed.
             with contextlib.suppress(OSError):
                 self.path.rmdir()
+
+
+def check_not_held(prefix: Path) -> None:
+    """See that no living run writes to a prefix, without touching anything.
+
+    Raises:
+        RunningError: one does.
+    """
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        lock = os.open(parts_folder(prefix) / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunningError(prefix) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:
+                raise
+        finally:
+            os.close(lock)
 
 
 def parts_folder(prefix: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Self
 
 import torch
 
-from pgf_cli.checkpoints import CheckpointError, save_checkpoint
+from pgf_cli.checkpoints import check_name, save_checkpoint
 from pgf_cli.core.models import MambaLM
 from pgf_cli.core.threads import available_threads, flush_denormals, set_threads
 from pgf_cli.genome import Genome, Region
@@ -24,8 +24,6 @@ from pgf_cli.training.samples import Samples, held_out_regions, training_bases
 from pgf_cli.training.schedule import learning_rate
 from pgf_cli.training.settings import BASE_IDS, TrainSettings
 from pgf_cli.training.state import TrainingState, load_state, save_state
-
-SUFFIXES = (".safetensors", ".pt")
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,7 @@ class TrainingFiles:
         Raises:
             CheckpointError: its name ends in neither ``.safetensors`` nor ``.pt``.
         """
-        if checkpoint.suffix not in SUFFIXES:
-            raise CheckpointError(f"{checkpoint}: a checkpoint's name must end in {' or '.join(SUFFIXES)}.")
+        check_name(checkpoint)
         return cls(checkpoint, checkpoint.with_suffix(".train.pt"), checkpoint.with_suffix(".train.csv"))
 
     def check(self, settings: TrainSettings, *, force: bool) -> None:

@@ -89,7 +89,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path, conf
 
 
 def test_saving_refuses_other_suffixes_and_missing_folders(tmp_path, config, tensors):
-    with pytest.raises(CheckpointError, match=r"must end in \.pt or \.safetensors"):
+    with pytest.raises(CheckpointError, match=r"must end in \.safetensors or \.pt"):
         save_checkpoint(tmp_path / "model.bin", config, tensors, BASE_IDS)
     with pytest.raises(CheckpointError, match="cannot be written: No such file or directory"):
         save_checkpoint(tmp_path / "none" / "model.pt", config, tensors, BASE_IDS)

@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from sequences import random_sequence
 from typer.testing import CliRunner, Result
 
 from pgf_cli.checkpoints import save_checkpoint
 from pgf_cli.cli.app import app
 from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
-
-
-def random_sequence(length: int, seed: int) -> str:
-    return "".join(np.array(list("ACGT"))[np.random.default_rng(seed).integers(0, 4, length)])
 
 
 @pytest.fixture

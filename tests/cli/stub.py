@@ -11,12 +11,14 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from pgf_cli.cli.app import app, main
-from pgf_cli.cli.output import VerboseOption, show, show_json, show_line
+from pgf_cli.cli.options import with_options
+from pgf_cli.cli.output import show, show_json, show_line
 from pgf_cli.cli.streams import say
 from pgf_cli.errors import PgfError, advise
 
 @app.command()
-def stub(verbose: VerboseOption = False) -> None:
+@with_options
+def stub(*, verbose: bool) -> None:
 {body}
 
 sys.argv[1:1] = ["stub"]

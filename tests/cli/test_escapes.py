@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import random_sequence
+from sequences import random_sequence
 
 import pgf_cli
 from pgf_cli.checkpoints import save_checkpoint

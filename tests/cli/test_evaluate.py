@@ -115,7 +115,7 @@ def test_markov_models_learn_from_the_training_fasta_and_not_from_what_is_held_o
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("--threads", "0"), 2, "--threads is 0; it must be a whole number from 1 to 4,096"),
+        (("--threads", "0"), 2, "--threads is 0; it must be a whole number from 1 to 1,024"),
         (("--train-fasta", "x.fa"), 2, "give --config, too"),
         (("--region", "chr1:310-320"), 1, "hold nothing to predict"),
         (("--region", "chr3"), 1, "has no record 'chr3'"),

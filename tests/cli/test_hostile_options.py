@@ -16,6 +16,7 @@ ABSURD = [
     ("--threads", "1000000"),
     ("--tile", "1000000000"),
     ("--hits", "-1"),
+    ("--hit-distance", "1000001"),
     ("--snapshot-budget", "1e3"),
     ("--ghost-distance", "10000000001"),
     ("--device", "cuda:²"),
@@ -110,7 +111,7 @@ def test_the_command_itself_ends_in_a_line(genome, checkpoint, arguments):
     [
         ("verify", ("--bases", "1048577")),
         ("verify", ("--seed", DIGITS)),
-        ("evaluate", ("g.fa", "--threads", "4097")),
+        ("evaluate", ("g.fa", "--threads", "1025")),
         ("evaluate", ("g.fa", "--region", "a" * 5000)),
         ("inspect", ("m", "--tile", "0")),
         ("inspect", ("m", "--dtype", "float16")),

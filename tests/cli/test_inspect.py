@@ -1,16 +1,20 @@
 """``pgf-sensitivity inspect``; expectations are counted by hand from the sizes of the checkpoints written here."""
 
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
-from pgf_cli.checkpoints import save_checkpoint
+from pgf_cli.checkpoints import inspect_checkpoint, save_checkpoint
 from pgf_cli.cli.app import app
 from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
+from pgf_cli.reports import print_inspection
 
 CONFIG = MambaConfig(d_model=6, n_layer=2, d_inner=10, d_state=3, d_conv=4, dt_rank=2, vocab_size=5)
 # Embedding 5 x 6, final norm 6, and twice: norm 6, A_log 10 x 3, D 10, in_proj 20 x 6, conv1d 10 x 4 + 10,
@@ -75,6 +79,23 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     assert "tile 4,096" in lines["memory"]
     assert lines["tangent"].startswith("about ")
     assert lines["adjoint"].endswith("at most 256.0 MB of it snapshots")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_every_word_is_there_at_any_width(checkpoint, width, monkeypatch):
+    monkeypatch.chdir(checkpoint.parent)
+    inspection = inspect_checkpoint(Path(checkpoint.name), None, 64, "float32")
+
+    def page(columns):
+        console = Console(file=io.StringIO(), width=columns)
+        print_inspection(inspection, console)
+        return console.file.getvalue()
+
+    lines = page(width).splitlines()[1:]
+    assert all(len(line) <= width for line in lines)
+    # What does not fit goes on below its column, not below the names.
+    assert all(line.startswith("  ") for line in lines)
+    assert page(width).split() == page(1_000).split()
 
 
 def test_a_larger_tile_needs_more_and_a_headless_model_has_one_output(tmp_path, checkpoint):

@@ -34,9 +34,11 @@ def warm_up(model: Path) -> None:
     """
     import figwig  # noqa: F401
     import numpy as np
+    import pandas as pd  # noqa: F401
     import pysam  # noqa: F401
     import torch
 
+    import pgf_cli.api.running
     import pgf_cli.cli.app
     import pgf_cli.cli.progress
     import pgf_cli.runs  # noqa: F401
@@ -88,7 +90,7 @@ class ForkedRun:
         while self._began == 0.0:
             if self._marker.exists():
                 self._began = time.monotonic()
-            elif self._has_ended():
+            elif self.has_ended():
                 self._began = time.monotonic()
                 return False
             time.sleep(0.0005)
@@ -96,7 +98,7 @@ class ForkedRun:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal; one that ended meanwhile does not mind."""
-        if not self._has_ended():
+        if not self.has_ended():
             os.kill(self.pid, number)
 
     def wait(self) -> Ended:
@@ -107,7 +109,7 @@ class ForkedRun:
         """
         self.wait_for_writing()
         deadline = time.monotonic() + LONGEST_SECONDS
-        while not self._has_ended():
+        while not self.has_ended():
             if time.monotonic() > deadline:
                 os.kill(self.pid, signal.SIGKILL)
                 raise TimeoutError(f"a run went on for {LONGEST_SECONDS:.0f} seconds: {self._said.read_text()}")
@@ -115,7 +117,8 @@ class ForkedRun:
         seconds = time.monotonic() - self._began
         return Ended(os.waitstatus_to_exitcode(self._ended or 0), self._said.read_text(), seconds)
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it has."""
         if self._ended is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self._ended = status if pid else None

@@ -4,26 +4,22 @@ import itertools
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from crash_scenes import Scene
 from left_behind import check_unfinished
-from stage import Stage
+from stage import Stage, Steps
 
 KILLED_AGAIN = 0.5
 """How often the run that goes on is killed, too."""
 
 
-def kill_at_random(
-    stage: Stage, scenes: Sequence[Scene], chance: random.Random
-) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what is done and a function that does it: kills one run, at least once, and lets it go on to its end.
-
-    The function returns how often it has killed.
-    """
+def kill_at_random(stage: Stage, scenes: Sequence[Scene], chance: random.Random) -> Steps:
+    """Kill one run, at least once, and let it go on to its end."""
     for number in itertools.count():
         scene = scenes[number % len(scenes)]
-        yield f"kill {scene.name}", lambda scene=scene: _killed_and_resumed(stage, scene, chance)  # type: ignore[misc]
+        yield f"kill {scene.name}", partial(_killed_and_resumed, stage, scene, chance)
 
 
 def _killed_and_resumed(stage: Stage, scene: Scene, chance: random.Random) -> int:

@@ -1,22 +1,21 @@
 """Death between any two calls that change names or sync: whatever it leaves, ``--resume`` ends with the same bytes."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from crash_scenes import Scene
 from left_behind import PARTS, check_unfinished
 from recorder import UNSYNCED_NAMES, WAYS, Recorder
-from stage import Stage
+from stage import Stage, Steps
 
 JOURNAL = "journal.json"
 SAVED = "*.state"
 
 
-def die_at_moments(
-    stage: Stage, scenes: Sequence[Scene], count: int | None, chance: random.Random
-) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what is done and a function that does it: lets a run go on from what one moment leaves of it.
+def die_at_moments(stage: Stage, scenes: Sequence[Scene], count: int | None, chance: random.Random) -> Steps:
+    """Let a run go on from what one moment leaves of it.
 
     Args:
         stage: where.
@@ -34,7 +33,7 @@ def die_at_moments(
         if ended.status != 0:
             raise RuntimeError(f"the run that is recorded ended with {ended.status}: {ended.stderr}")
         for left in _chosen(sorted(copies.iterdir()), count, chance):
-            yield f"{left.name}, before {left.parent.name}, {scene.name}", _resumes(stage, scene, left)
+            yield f"{left.name}, before {left.parent.name}, {scene.name}", partial(_resumed, stage, scene, left)
         stage.clear(copies)
 
 
@@ -43,18 +42,16 @@ def _chosen(moments: Sequence[Path], count: int | None, chance: random.Random) -
     if count is None:
         return every
     in_place = [left for left in every if (left.parent / WAYS[0] / PARTS / JOURNAL).exists()]
-    return chance.sample(in_place, (count + 1) // 2) + chance.sample(every, count // 2)
+    others = [left for left in every if left not in in_place]
+    return chance.sample(in_place, (count + 1) // 2) + chance.sample(others, count // 2)
 
 
-def _resumes(stage: Stage, scene: Scene, left: Path) -> Callable[[], int]:
-    def resumes() -> int:
-        reference = stage.reference(scene)
-        check_unfinished(left, reference.wanted, reference.older)
-        _check_saved(left)
-        stage.resume(scene, left)
-        return 1
-
-    return resumes
+def _resumed(stage: Stage, scene: Scene, left: Path) -> int:
+    reference = stage.reference(scene)
+    check_unfinished(left, reference.wanted, reference.older)
+    _check_saved(left)
+    stage.resume(scene, left)
+    return 1
 
 
 def _check_saved(left: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,17 @@ from typing import Any
 from crash_scenes import Scene
 from forked_runs import Ended
 from left_behind import check_finished, check_one_line, check_unfinished
-from stage import Reference, Stage
+from stage import Reference, Stage, Steps
 
-CALLS = ("pwrite", "posix_fallocate", "fsync", "replace", "mkdir")
+CALLS = ("pwrite", "posix_fallocate", "fsync", "replace", "link", "mkdir")
 """What a full disk may refuse, by the functions that this program calls."""
 DISK_BYTES = 64 << 20
+SAID_BYTES = 2048
+"""Enough for everything that a run says."""
 
 
-def refuse_at_random(
-    stage: Stage, scenes: Sequence[Scene], chance: random.Random
-) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what is done and a function that does it: one run on a disk that refuses, and then on one that does not.
-
-    The function returns how often a run was refused.
-    """
+def refuse_at_random(stage: Stage, scenes: Sequence[Scene], chance: random.Random) -> Steps:
+    """Let a run meet a disk that refuses, and go on when it does not any more."""
     ways = {"a call refused": _refused_call, "files that may not grow": _file_size_limit, "short writes": _short_writes}
     if _can_mount():
         ways["a full tmpfs"] = _full_tmpfs
@@ -37,8 +34,7 @@ def refuse_at_random(
         scene = scenes[number % len(scenes)]
         # Both counts are used up evenly, but not in step.
         name = list(ways)[(number + number // len(scenes)) % len(ways)]
-        way = functools.partial(ways[name], stage, scene, chance)
-        yield f"{name}, {scene.name}", way
+        yield f"{name}, {scene.name}", functools.partial(ways[name], stage, scene, chance)
 
 
 def _refused_call(stage: Stage, scene: Scene, chance: random.Random) -> int:
@@ -57,7 +53,8 @@ def _file_size_limit(stage: Stage, scene: Scene, chance: random.Random) -> int:
     """Every file ends at some size: the write that comes to it is cut short, and the next one refused."""
     reference = stage.reference(scene)
     folder = stage.folder(reference.older_folder)
-    limit = chance.randrange(reference.largest)
+    # What it says goes to a file, too, and that is read.
+    limit = chance.randrange(SAID_BYTES, reference.largest)
 
     def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

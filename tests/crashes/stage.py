@@ -2,13 +2,16 @@
 
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from crash_scenes import PREFIX, Scene, write_fasta
 from forked_runs import Ended, ForkedRun
 from left_behind import PARTS, Outputs, check_finished, read_outputs
+
+Steps = Iterator[tuple[str, Callable[[], int]]]
+"""What is done, in words, and a function that does it and returns how often."""
 
 
 class Reference(NamedTuple):

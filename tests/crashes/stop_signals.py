@@ -3,11 +3,12 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from crash_scenes import Scene
 from left_behind import PARTS, check_one_line, check_unfinished
-from stage import Stage
+from stage import Stage, Steps
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 
@@ -15,13 +16,11 @@ MOST_SAVED = 5
 """Every scene that is asked saves more often than that."""
 
 
-def ask_to_stop(
-    stage: Stage, scenes: Sequence[Scene], chance: random.Random
-) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what is done and a function that does it: each signal once, at a random moment."""
+def ask_to_stop(stage: Stage, scenes: Sequence[Scene], chance: random.Random) -> Steps:
+    """Stop a run by each signal, at a random moment, and let it go on."""
     for number, each in enumerate(SIGNALS):
         scene = scenes[number % len(scenes)]
-        yield f"{each.name}, {scene.name}", lambda scene=scene, each=each: _stopped(stage, scene, each, chance)  # type: ignore[misc]
+        yield f"{each.name}, {scene.name}", partial(_stopped, stage, scene, each, chance)
 
 
 def _stopped(stage: Stage, scene: Scene, number: signal.Signals, chance: random.Random) -> int:
@@ -31,7 +30,7 @@ def _stopped(stage: Stage, scene: Scene, number: signal.Signals, chance: random.
     run.wait_for_writing()
     # A wait by the clock may be longer than the run.
     saved = chance.randrange(MOST_SAVED)
-    while len(list((folder / PARTS).glob("*.state"))) < saved:
+    while len(list((folder / PARTS).glob("*.state"))) < saved and not run.has_ended():
         time.sleep(0.001)
     run.kill(number)
     ended = run.wait()

@@ -1,6 +1,7 @@
 """Against Biopython's reader of the same file."""
 
 import gzip
+import hashlib
 import io
 import os
 import tracemalloc
@@ -218,3 +219,22 @@ def test_twenty_thousand_records_are_indexed_opened_and_selected_in_time_and_mem
         tracemalloc.stop()
     assert len(passes) == records
     assert held / records < 3000
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1 << 20])
+def test_a_survey_s_hash_is_of_the_bases_alone_and_of_all_of_them(write_fasta, monkeypatch, chunk):
+    monkeypatch.setattr(fasta, "_CHUNK", chunk)
+    codes = np.random.default_rng(3).integers(0, 4, 1077, dtype=np.uint8)
+    letters = np.frombuffer(b"ACGT", dtype=np.uint8)[codes].tobytes()
+    expected = hashlib.sha256(codes[5:-5].tobytes()).hexdigest()
+    lines = b"\r\n".join(letters[at : at + 60] for at in range(0, len(letters), 60))
+    for number, text in enumerate((letters, letters.lower(), letters.replace(b"T", b"U"), lines)):
+        with Genome.open(write_fasta(b">a\n" + text + b"\n", f"{number}.fa")) as genome:
+            assert genome.record("a").survey(5, len(codes) - 5).sha256 == expected
+    for position in (5, len(codes) - 6):
+        changed = bytearray(letters)
+        changed[position] = ord("A") if letters[position] != ord("A") else ord("C")
+        with Genome.open(write_fasta(b">a\n" + bytes(changed) + b"\n", f"changed{position}.fa")) as genome:
+            assert genome.record("a").survey(5, len(codes) - 5).sha256 != expected
+    with Genome.open(write_fasta(">a\nACGT\n")) as genome:
+        assert genome.record("a").survey(3, 1) == (BaseCounts(), hashlib.sha256(b"").hexdigest())

@@ -1,13 +1,10 @@
-"""A record on either strand, against Biopython's reverse complement and hashlib."""
-
-import hashlib
+"""A record on either strand, against Biopython's reverse complement."""
 
 import numpy as np
 import pytest
 from Bio.Seq import Seq
 
 from pgf_cli.genome import BaseCounts, Genome, LetterError, OrientedRecord, encode
-from pgf_cli.genome.blocks import BLOCK_BASES
 
 TEXT = "ACGTNNACggtttAACCAGRu"
 
@@ -31,10 +28,9 @@ def expected(reverse):
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 21), (0, 1), (20, 21), (3, 11), (5, 5), (15, 99), (8, 3)])
-def test_slices_and_hashes_are_those_of_the_strand(oriented, expected, start, end):
+def test_slices_are_those_of_the_strand(oriented, expected, start, end):
     codes = encode(expected[start:end].encode())
     np.testing.assert_array_equal(oriented[start:end], codes)
-    assert oriented.sha256(start, end) == hashlib.sha256(codes.tobytes()).hexdigest()
     assert len(oriented) == 21
     assert oriented.name == "chr1"
 
@@ -67,17 +63,4 @@ def test_a_wrong_letter_is_named_in_the_record_s_own_coordinates(write_fasta, re
         with pytest.raises(LetterError, match="record 'chr1', position 21"):
             oriented[0:25]
         with pytest.raises(LetterError, match="position 21"):
-            oriented.sha256(0, 25)
-
-
-def test_the_hash_is_of_bases_alone_and_of_all_of_them(write_fasta):
-    codes = np.random.default_rng(3).integers(0, 4, 2 * BLOCK_BASES + 77, dtype=np.uint8)
-    letters = np.frombuffer(b"ACGT", dtype=np.uint8)[codes].tobytes()
-    expected = hashlib.sha256(codes[5:-5].tobytes()).hexdigest()
-    for number, text in enumerate((letters, letters.lower(), letters.replace(b"T", b"U"))):
-        with Genome.open(write_fasta(b">a\n" + text + b"\n", f"{number}.fa")) as genome:
-            assert OrientedRecord(genome.record("a")).sha256(5, len(codes) - 5) == expected
-    changed = bytearray(letters)
-    changed[-6] = ord("A") if letters[-6:-5] != b"A" else ord("C")
-    with Genome.open(write_fasta(b">a\n" + bytes(changed) + b"\n", "changed.fa")) as genome:
-        assert OrientedRecord(genome.record("a")).sha256(5, len(codes) - 5) != expected
+            oriented.counts(0, 25)

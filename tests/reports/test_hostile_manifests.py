@@ -175,7 +175,7 @@ def test_folders_and_impossible_names_are_no_runs(finished, report, monkeypatch)
         ".": "in it are behind.run.json, both.run.json, pulses.run.json",
         "..": ".. is a folder, no run",
         "/": "/ is a folder, no run",
-        "x" * 5000: "no run found",
+        "x" * 4000: "no run found",
     }.items():
         result = report(name)
         assert (result.exit_code, result.stdout) == (1, ""), name[:9]

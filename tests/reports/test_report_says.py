@@ -41,7 +41,7 @@ def test_what_the_certificate_says_in_words_is_said(tampered):
 def test_a_failed_certificate_shows_every_check_and_says_what_the_exit_code_means(tampered):
     def change(manifest):
         manifest["certificate"]["passed"] = False
-        manifest["certificate"]["checks"].append(FAILED)
+        manifest["certificate"]["checks"] = [*manifest["certificate"]["checks"][:4], FAILED]
 
     said = page(tampered(change), 200)
     assert "certificate of exactness: FAILED (1 of 5 checks failed)" in said

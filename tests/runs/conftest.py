@@ -123,7 +123,9 @@ def toy_run(toy):
 
     def toy_run(output, progress=None, **settings):
         settings = {"fasta": toy / "genome.fa", "model": toy / "model.safetensors", "tile": 16} | settings
-        chosen = RunSettings(output=str(output), **({"ghost_distance": 40, "hit_distance": 10} | settings))
+        chosen = RunSettings(
+            output=str(output), **({"ghost_distance": 40, "hit_distance": 10, "probe_depth": 0} | settings)
+        )
         chosen.prefix.parent.mkdir(exist_ok=True)
         with Genome.open(chosen.fasta) as genome:
             return run(plan_run(chosen, genome), Provenance([], {}), progress or SilentProgress())

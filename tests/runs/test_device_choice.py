@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from pgf_cli.core import devices as devices_module
+from pgf_cli.core.devices import resolve_device
 from pgf_cli.errors import UsageError
-from pgf_cli.runs.plan import resolve_device
 
 
 @pytest.mark.parametrize(

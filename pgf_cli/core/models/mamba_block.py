@@ -116,7 +116,7 @@ class Mixer(nn.Module):
         self.conv1d = nn.Conv1d(E, E, config.d_conv, groups=E, bias=config.conv_bias)
         self.x_proj = Linear(E, R + 2 * N, bias=False)
         self.dt_proj = Linear(R, E)
-        # Not expanded and cloned: on the device "meta", where every checkpoint is fitted first, torch would import sympy.
+        # Not expanded and cloned: for that torch imports sympy on the device "meta", where every checkpoint is fitted.
         self.A_log = nn.Parameter(torch.tensor([math.log(n) for n in range(1, N + 1)] * E).view(E, N))
         self.D = nn.Parameter(torch.ones(E))
         self.out_proj = Linear(E, D, bias=config.projection_bias)
