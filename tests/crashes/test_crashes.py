@@ -13,8 +13,8 @@ CRASHES = Path(__file__).parent
     "asked",
     [
         ("--kills", "20"),
-        ("--disks", "10", "--scenes", "4"),
-        ("--moments", "6", "--signals", "--scenes", "3"),
+        ("--disks", "10", "--scenes", "3"),
+        ("--moments", "4", "--signals", "--scenes", "3"),
     ],
     ids=" ".join,
 )
