@@ -9,6 +9,9 @@ class Progress(Protocol):
     def message(self, text: str) -> None:
         """Take a line for the user."""
 
+    def warn(self, text: str) -> None:
+        """Take a line that the user should see however little else is wanted."""
+
     def begin(self, total: int, done: int = 0) -> None:
         """The work begins: the model reads ``total`` bases, of which an earlier run has read ``done``.
 
@@ -27,6 +30,9 @@ class SilentProgress:
     """Tells nothing."""
 
     def message(self, text: str) -> None:
+        """Drop it."""
+
+    def warn(self, text: str) -> None:
         """Drop it."""
 
     def begin(self, total: int, done: int = 0) -> None:

@@ -100,6 +100,6 @@ def _carry_out(settings: RunSettings, progress: Progress, provenance: Provenance
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         for warning in plan.warnings:
-            progress.message(f"warning: {warning}")
+            progress.warn(warning)
         manifest = carry_out(plan, provenance, progress)
         return Run(manifest, plan.outputs, Tracks(plan))

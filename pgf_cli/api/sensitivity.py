@@ -15,7 +15,7 @@ from pgf_cli.api.arguments import speaking_of_arguments
 from pgf_cli.api.models import Model, load_model
 from pgf_cli.api.sequences import Sequence, named_codes
 from pgf_cli.core.bases import LETTERS, N_CODE, BaseCodes
-from pgf_cli.core.certificate import Certificate, certify, take_probe
+from pgf_cli.core.certificate import Certificate, certify, take_deep_probe, take_probe
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import Targets
@@ -68,9 +68,12 @@ class Sensitivity:
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The certificate of exactness of this model on the first 256 non-N bases; taken when it is asked for."""
+        """The certificate of exactness of this model on this sequence; made when it is asked for, in some seconds.
+
+        Its probes are the first 256 bases that are not N, and 256 deep inside, after up to 65,536 others.
+        """
         with sweeping_on(None):
-            return certify(self._model, take_probe([self.codes]))
+            return certify(self._model, take_probe([self.codes]), deep=take_deep_probe(self.codes, 0, len(self.codes)))
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row a base, as in PREFIX.csv: chrom, start, end (0-based half-open), base, and each track."""

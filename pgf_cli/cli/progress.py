@@ -66,6 +66,10 @@ class BarProgress:
         """Print a line."""
         self._console.print(Text(printable(text)), soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        self.message(f"warning: {text}")
+
     def begin(self, total: int, done: int = 0) -> None:
         """Show the bar."""
         self._task = self._bar.add_task("", total=total, completed=done)
@@ -90,6 +94,10 @@ class LineProgress:
     def message(self, text: str) -> None:
         """Print a line."""
         say(text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        say(f"warning: {text}")
 
     def begin(self, total: int, done: int = 0) -> None:
         """Start the clock."""
@@ -116,8 +124,16 @@ class LineProgress:
         """Say nothing: the report follows."""
 
 
+class QuietProgress(SilentProgress):
+    """Warnings alone."""
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        say(f"warning: {text}")
+
+
 def progress_for(*, quiet: bool) -> Progress:
-    """Return who listens: a bar on a terminal, lines when piped, nobody when quiet."""
+    """Return who listens: a bar on a terminal, lines when piped, to warnings alone when quiet."""
     if quiet:
-        return SilentProgress()
+        return QuietProgress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()

@@ -1,5 +1,6 @@
 """docs/options.md, from the definitions: ``python -m pgf_cli.cli.reference > docs/options.md`` renews it."""
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from pgf_cli.cli.options import CommandOptions, in_files_and_environment
@@ -69,4 +70,4 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    sys.stdout.write(reference())

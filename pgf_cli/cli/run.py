@@ -96,20 +96,14 @@ def certificate_passed(manifest: Path) -> bool:
 def _describe(settings: RunSettings) -> None:
     """Print what a run would do; raise whatever it would refuse."""
     from pgf_cli.genome import Genome
-    from pgf_cli.runs import plan_run
+    from pgf_cli.runs import check_run, plan_run
     from pgf_cli.tracks.estimates import readable_bytes
-    from pgf_cli.tracks.staging import check_outputs
 
     with Genome.open(settings.fasta) as genome:
         plan = plan_run(settings, genome)
         for warning in plan.warnings:
             say(f"warning: {warning}")
-        check_outputs(
-            plan.outputs.values(),
-            force=settings.force,
-            expected_bytes=plan.estimated_bytes,
-            to_make=settings.folder_to_make,
-        )
+        check_run(plan)
     show_line(f"would read {plan.to_read:,} bases and score {plan.to_score:,} of them (N left out) in:")
     for span in plan.selection.spans:
         show_line(f"  {span}")

@@ -20,7 +20,7 @@ from pgf_cli.runs.key import run_key
 from pgf_cli.runs.kinds import kinds_of
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.provenance import Course, Provenance, plain_settings, run_manifest
-from pgf_cli.runs.store import Key, PartStore
+from pgf_cli.runs.store import Key, PartStore, check_unfinished
 from pgf_cli.runs.tables import write_regions
 from pgf_cli.runs.totals import RunTotals
 from pgf_cli.runs.values import HeldPass
@@ -28,7 +28,7 @@ from pgf_cli.tracks.background import BackgroundWriter
 from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.estimates import readable_bytes
-from pgf_cli.tracks.folder import RunFolder
+from pgf_cli.tracks.folder import RunFolder, check_not_held, parts_folder
 from pgf_cli.tracks.hit_files import HitsBedWriter, HitsTsvWriter
 from pgf_cli.tracks.manifest import ManifestError, manifest_text, read_manifest, record_text
 from pgf_cli.tracks.output_set import OutputSet, finish_commit
@@ -36,6 +36,7 @@ from pgf_cli.tracks.outputs import open_formats
 from pgf_cli.tracks.staging import check_outputs, make_folder
 from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
+from pgf_cli.tracks.verification import check_outputs_of
 
 NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
 """Settings that change nothing in any output but the manifest."""
@@ -61,7 +62,9 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
             progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes)
+        check_outputs(
+            plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes, room=folder.path
+        )
         outputs = OutputSet(folder, force=settings.force)
         try:
             with sweeping_on(settings.threads) as threads:
@@ -75,13 +78,28 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     return plan.outputs["manifest"]
 
 
+def check_run(plan: RunPlan) -> None:
+    """Raise what `run` would refuse before it computes anything; nothing is made or changed."""
+    settings, key = plan.settings, run_key(plan)
+    check_not_held(settings.prefix)
+    if settings.resume and _is_complete(plan, key):
+        return
+    check_unfinished(parts_folder(settings.prefix), key, resume=settings.resume, force=settings.force)
+    check_outputs(
+        plan.outputs.values(),
+        force=settings.force,
+        expected_bytes=plan.estimated_bytes,
+        to_make=settings.folder_to_make,
+    )
+
+
 def _has_segments(plan: RunPlan) -> bool:
     """Whether a run is more than one segment, so that some of it can be done while another is not."""
     return len(plan.groups) > 1 or any(one.end - one.start > plan.settings.segment for one in plan.groups[0].passes)
 
 
 def _is_complete(plan: RunPlan, key: Key) -> bool:
-    """Whether this very run's files are in place already."""
+    """Whether this very run's files are in place already, and still what it wrote."""
     with suppress(ManifestError):
         if not all(path.exists() for path in plan.outputs.values()):
             return False
@@ -93,7 +111,8 @@ def _is_complete(plan: RunPlan, key: Key) -> bool:
             for name, value in plain_settings(plan.settings).items()
             if name not in NOT_OF_THE_RESULT
         )
-        return same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+        same = same and manifest.key == key and {entry.path for entry in manifest.outputs} == names
+        return same and all(one.state == "ok" for one in check_outputs_of(plan.outputs["manifest"]))
     return False
 
 
@@ -116,7 +135,7 @@ def _carry_out(
     records, totals = _score(plan, staged, progress, store)
     write_chrom_sizes(staged[plan.outputs["chrom_sizes"]], plan.genome.lengths.items())
     for warning in write_regions(staged[plan.outputs["regions"]], plan.selection.requested, plan.counts):
-        progress.message(f"warning: {warning}")
+        progress.warn(warning)
     check_inputs(plan)
     course = Course(started, time.perf_counter() - began, threads)
     final = plan.outputs["manifest"]
@@ -150,7 +169,7 @@ def _score(
     finally:
         progress.end()
     for warning in [*tracks.warnings(), *bed.warnings(), *tsv.warnings()]:
-        progress.message(f"warning: {warning}")
+        progress.warn(warning)
     return texts, totals
 
 

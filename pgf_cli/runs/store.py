@@ -61,17 +61,10 @@ class PartStore:
             UnfinishedRunError: there is some, and neither ``resume`` nor ``force``.
             OtherRunError: it is another run's, and ``resume``.
         """
-        found = _read_key(self._folder.path / KEY)
-        if found is None or (force and not resume):
+        self.kept = check_unfinished(self._folder.path, self._key, resume=resume, force=force)
+        if not self.kept:
             self._folder.clear()
-            return False
-        self._folder.kept = True
-        if not resume:
-            raise UnfinishedRunError(self._folder.path)
-        if differences := _differences(found, self._key):
-            raise OtherRunError(self._folder.path, differences)
-        self.kept = True
-        return True
+        return self.kept
 
     def keep(self) -> None:
         """From now on the folder outlives this process."""
@@ -85,6 +78,23 @@ class PartStore:
         """Return one of the run's parts."""
         receipt = json.dumps([sorted(self._key.items()), name, columns, dtype.str, layout.size])
         return Part(self._folder.path, name, columns, dtype, layout, hashlib.sha256(receipt.encode()).hexdigest())
+
+
+def check_unfinished(folder: Path, key: Key, *, resume: bool, force: bool) -> bool:
+    """Return whether a run can go on from what is in a folder; False where nothing is, or it is to be cleared.
+
+    Raises:
+        UnfinishedRunError: there is an unfinished run, and neither ``resume`` nor ``force``.
+        OtherRunError: it is another one, and ``resume``.
+    """
+    found = _read_key(folder / KEY)
+    if found is None or (force and not resume):
+        return False
+    if not resume:
+        raise UnfinishedRunError(folder)
+    if differences := _differences(found, key):
+        raise OtherRunError(folder, differences)
+    return True
 
 
 def _read_key(path: Path) -> Key | None:

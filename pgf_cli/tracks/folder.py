@@ -105,6 +105,25 @@ class RunFolder:
                 self.path.rmdir()
 
 
+def check_not_held(prefix: Path) -> None:
+    """See that no living run writes to a prefix, without touching anything.
+
+    Raises:
+        RunningError: one does.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        lock = os.open(parts_folder(prefix) / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunningError(prefix) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:
+                raise
+        finally:
+            os.close(lock)
+
+
 def parts_folder(prefix: Path) -> Path:
     """Return where the unfinished work of a prefix is."""
     return prefix.with_name(prefix.name + SUFFIX)

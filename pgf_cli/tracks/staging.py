@@ -50,7 +50,9 @@ def make_folder(folder: Path) -> None:
         raise OutputFolderError(folder, f"cannot be made ({error.strerror or error}); make it yourself") from error
 
 
-def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int, to_make: Path | None = None) -> None:
+def check_outputs(
+    finals: Iterable[Path], *, force: bool, expected_bytes: int, to_make: Path | None = None, room: Path | None = None
+) -> None:
     """See before computing that files can be written, by creating each under its temporary name and removing it.
 
     Args:
@@ -58,6 +60,8 @@ def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int, t
         force: whether existing files may be replaced.
         expected_bytes: what they will take together; asked of every folder among theirs.
         to_make: a folder that ``make_folder`` will make; while it is missing the one above it is asked.
+        room: a folder beside the files where their names are tried, so that a process that is killed while it tries
+            one leaves nothing among the outputs; None: where they will be.
 
     Raises:
         OutputFolderError: a folder does not exist, is no folder, or refuses files of these names.
@@ -76,7 +80,7 @@ def check_outputs(finals: Iterable[Path], *, force: bool, expected_bytes: int, t
             raise DiskSpaceError(folder, expected_bytes, free)
     for final in finals:
         check_free(final, force=force)
-        probe = final.with_name(f"{final.name}.{os.getpid()}.partial")
+        probe = (room or final.parent) / f"{final.name}.{os.getpid()}.partial"
         try:
             # A signal between the two would leave the file.
             with held():

@@ -53,7 +53,7 @@ def evil_genome(evil_folder: Path) -> Path:
 def evil_checkpoint(evil_folder: Path) -> Path:
     """Its note, the name of a tensor that is no part of it, and its own name."""
     torch.manual_seed(0)
-    config = MambaConfig(8, 2, 16, 4, 4, 2, vocab=6)
+    config = MambaConfig(8, 2, 16, 4, 4, 2, vocab_size=6)
     ids = BaseIds(0, 1, 2, 3, 4)
     path = evil_folder / "toy.pt"
     save_checkpoint(path, config, MambaLM(config, ids, "logprobs").state_dict(), ids, note=f"note{EVIL}")

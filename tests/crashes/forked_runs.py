@@ -34,9 +34,11 @@ def warm_up(model: Path) -> None:
     """
     import figwig  # noqa: F401
     import numpy as np
+    import pandas as pd  # noqa: F401
     import pysam  # noqa: F401
     import torch
 
+    import pgf_cli.api.running
     import pgf_cli.cli.app
     import pgf_cli.cli.progress
     import pgf_cli.runs  # noqa: F401

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from crash_scenes import Scene
 from left_behind import check_unfinished

@@ -18,9 +18,11 @@ from forked_runs import Ended
 from left_behind import check_finished, check_one_line, check_unfinished
 from stage import Reference, Stage, Steps
 
-CALLS = ("pwrite", "posix_fallocate", "fsync", "replace", "mkdir")
+CALLS = ("pwrite", "posix_fallocate", "fsync", "replace", "link", "mkdir")
 """What a full disk may refuse, by the functions that this program calls."""
 DISK_BYTES = 64 << 20
+SAID_BYTES = 2048
+"""Enough for everything that a run says."""
 
 
 def refuse_at_random(stage: Stage, scenes: Sequence[Scene], chance: random.Random) -> Steps:
@@ -51,7 +53,8 @@ def _file_size_limit(stage: Stage, scene: Scene, chance: random.Random) -> int:
     """Every file ends at some size: the write that comes to it is cut short, and the next one refused."""
     reference = stage.reference(scene)
     folder = stage.folder(reference.older_folder)
-    limit = chance.randrange(reference.largest)
+    # What it says goes to a file, too, and that is read.
+    limit = chance.randrange(SAID_BYTES, reference.largest)
 
     def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

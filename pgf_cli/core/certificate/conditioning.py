@@ -9,10 +9,13 @@ measured in float64 where nothing else is rounded:
   in float32 is at every base. A slow state adds these roundings up: 1e-5 after 65,536 bases at A_log -8, where the
   weights' kappa is 5e-7.
 
-Right kernels were off by 1.2 to 9.0 kappa on 160 probes of 30 models (seven sizes at their usual initial weights, 16 x
-1 to 128 x 24; A_log -8 and +6; the trained sample; all parameters + 0.15 to 1.0 normal, 64 x 2 to 256 x 4; the paper's
-operator from A_log -8 to +6), half of them by less than 4; and at a depth of 16,384 to 65,536 bases by 0.6 to 1.1 kappa
-of the state where states are slow. The factors below leave that room, and planted faults are tens of times beyond.
+Right kernels were off by 1.2 to 9.0 kappa on 178 probes: Mamba at its usual initial weights from 16 x 1 to 128 x 24,
+with A_log -8 and +6, with all parameters + 0.15 to 1.0 normal from 64 x 2 to 256 x 4; both sample models; the paper's
+operator from A_log -8 to +6. One was at 9.0, all others within 7.5: a factor of 10 would leave too little room for the
+heavy tail of ill-conditioned models, so it is 20. At a depth of 16,384 to 65,536 bases slow states were off by 0.6 to
+1.1 kappa of the state; the factor there is 3. The update form that loses
+slow states is five times and more beyond it where step sizes are steady, but hardly beyond it where they vary and its
+roundings average out: 1.2 times after 4,096 bases.
 """
 
 import copy
@@ -34,7 +37,7 @@ from pgf_cli.core.sweeps import TangentEdge, tangent_sweep
 UNIT = 2.0**-24
 """Half the spacing of float32's numbers, relative: what one rounding does at most."""
 WEIGHT_SEEDS, STATE_SEEDS = 3, 2
-FACTOR, STATE_FACTOR = 20.0, 3.0
+FACTOR, STATE_FACTOR = 10.0, 3.0
 """How many kappa, and how many kappa of the state, a right float32 derivative may be off."""
 FLOOR = 1e-6
 """What float32 may be off whatever the conditioning."""
