@@ -1,4 +1,4 @@
-"""No setting is forgotten: each is in a run's key, changes nothing that is written, or decides what becomes of values."""
+"""No setting is forgotten: it is in the key of a run, changes nothing written, or decides what becomes of values."""
 
 import inspect
 from dataclasses import fields
