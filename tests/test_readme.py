@@ -1,4 +1,4 @@
-"""The README tells the truth: its batch examples run as they stand, and CI calls its test command."""
+"""The README tells the truth: its examples run as they stand, its options exist, and CI calls its test command."""
 
 import os
 import re
@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.main import get_command
 
 from pgf_cli.checkpoints import save_checkpoint
+from pgf_cli.cli.app import app
+from pgf_cli.cli.exits import ExitStatus
 from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +32,9 @@ assert keys == sorted(keys), "not sorted"
 file = pybigtools.open(out, "w")
 file.write(lengths, ((row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows))
 """
+
+
+PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
 def block(containing):
@@ -73,12 +79,17 @@ def shell(tmp_path):
 
 
 def test_the_shell_loop_makes_a_track_per_file_and_names_the_one_that_fails(shell):
-    folder, _ = shell("echo '>bad\nAC!GT' > chromosomes/bad.fa")
+    shell("echo '>bad\nAC!GT' > chromosomes/bad.fa")
     folder, result = shell(block("for fasta in"))
     assert result.stdout == ""
-    assert result.stderr.splitlines()[-1] == "chromosomes/bad.fa failed"
-    tracks = sorted(path.name for path in (folder / "tracks").glob("*.response.bedgraph"))
-    assert tracks == [f"chr{name}.response.bedgraph" for name in ("1", "10", "2", "M")]
+    assert result.stderr.splitlines()[-1] == "chromosomes/bad.fa: exit code 1"
+    tracks = sorted((folder / "tracks").glob("*.response.bedgraph"))
+    assert [path.name for path in tracks] == [f"chr{name}.response.bedgraph" for name in ("1", "10", "2", "M")]
+    before = {path: path.stat().st_mtime_ns for path in tracks}
+    for left in (folder / "tracks").glob("chr2.*"):
+        left.unlink()
+    shell(block("for fasta in"))
+    assert [path.name for path in tracks if path.stat().st_mtime_ns != before[path]] == ["chr2.response.bedgraph"]
 
 
 def test_xargs_on_one_fasta_without_an_index_then_sorted_for_ucsc(shell):
@@ -108,6 +119,45 @@ def test_track_line_and_json_examples(shell):
     assert (folder / "upload.response.bedgraph").read_text().startswith("track type=bedGraph")
     _, result = shell(block("--json"))
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["chr2", "chr10", "chr1", "chrM"]
+
+
+def test_the_python_section_runs_and_gives_the_command_s_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (section,) = PYTHON
+    assert len([line for line in section.splitlines() if line]) <= 11
+    said = {}
+    exec(section, said)
+    s, run = said["s"], said["run"]
+    assert "(1300,)" in capsys.readouterr().out
+    assert np.isnan(s.contribution).sum() == 100
+    assert s.ghost[-3] > 0
+    assert s.certificate.passed
+    assert run.manifest_path == Path("mt/human_MT.run.json")
+    assert len(run.tracks["contribution"]) == 3999
+    assert set(run.hits["track"]) == {"response", "ghost", "contribution"}
+    (tmp_path / "string.fa").write_text(f">string\n{'ACGTTGCATAGGTAAGTCCATGCANN' * 50}\n")
+    settings = said["pgf_cli"].RunSettings(fasta="string.fa", model=said["checkpoint"])
+    written = said["pgf_cli"].run(settings).tracks["contribution"]["value"]
+    assert written.to_numpy().astype(np.float32).tobytes() == s.contribution[~np.isnan(s.contribution)].tobytes()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGES.md", "docs/architecture.md", "docs/response-and-ghost.md"])
+def test_every_option_that_is_named_exists(page):
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b", (ROOT / page).read_text()))
+    assert sorted(named - options_of(get_command(app)) - {"--help"}) == []
+
+
+def options_of(command):
+    """Every long option of a command and of those below it."""
+    own = {name for each in command.params for name in each.opts + each.secondary_opts}
+    return own.union(*(options_of(each) for each in getattr(command, "commands", {}).values()))
+
+
+def test_the_exit_codes_are_those_of_the_command_line():
+    (said,) = re.findall(r"\*\*Exit codes:\*\*(.*?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)
+    words = ("done", "failed", "wrong usage", "done but the certificate failed", "interrupted", "terminated")
+    for status, word in zip(ExitStatus, words, strict=True):
+        assert f" {status:d} {word}" in said.replace("\n", " ")
 
 
 def test_ci_calls_the_test_command_of_the_readme():

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pgf_cli.cli.options import CommandOptions, in_files_and_environment
+from pgf_cli.cli.output import show_line
 from pgf_cli.options import Definition, definitions_of
 from pgf_cli.settings import FIRST, RunSettings
 
@@ -69,4 +70,5 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    for line in reference().splitlines():
+        show_line(line)

@@ -62,9 +62,7 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
             progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(
-            plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes, room=folder.path
-        )
+        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.room, room=folder.path)
         outputs = OutputSet(folder, force=settings.force)
         try:
             with sweeping_on(settings.threads) as threads:
@@ -88,7 +86,7 @@ def check_run(plan: RunPlan) -> None:
     check_outputs(
         plan.outputs.values(),
         force=settings.force,
-        expected_bytes=plan.estimated_bytes,
+        expected_bytes=plan.room,
         to_make=settings.folder_to_make,
     )
 
@@ -101,6 +99,8 @@ def _has_segments(plan: RunPlan) -> bool:
 def _is_complete(plan: RunPlan, key: Key) -> bool:
     """Whether this very run's files are in place already, and still what it wrote."""
     with suppress(ManifestError):
+        if not all(path.exists() for path in plan.outputs.values()):
+            return False
         manifest = read_manifest(plan.outputs["manifest"])
         names = {path.name for what, path in plan.outputs.items() if what != "manifest"}
         there = {name: setting.value for name, setting in manifest.settings.items()}

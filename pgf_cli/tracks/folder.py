@@ -111,7 +111,7 @@ def check_not_held(prefix: Path) -> None:
     Raises:
         RunningError: one does.
     """
-    with contextlib.suppress(FileNotFoundError, PermissionError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         lock = os.open(parts_folder(prefix) / LOCK, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

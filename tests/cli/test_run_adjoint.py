@@ -171,7 +171,7 @@ def test_contribution_hits_are_two_sided(run):
 
 def test_snapshot_budget_and_place_do_not_change_a_byte(run, monkeypatch):
     run("-o", "plenty", "--mode", "adjoint", "--tile", "10")
-    monkeypatch.setattr("pgf_cli.runs.attribution.MEGABYTE", 1500)
+    monkeypatch.setattr("pgf_cli.runs.plan.MEGABYTE", 1500)
     run("-o", "scarce", "--mode", "adjoint", "--tile", "10", "--snapshot-budget", "2")
     run("-o", "disk", "--mode", "adjoint", "--tile", "10", "--snapshot-budget", "2", "--snapshots-on-disk")
     for name in ("scarce", "disk"):

@@ -19,7 +19,7 @@ def test_report_says_what_was_run_what_the_number_means_and_where_the_files_are(
     for text in (
         "tangent and adjoint sweeps", "random weights, toy", "2-norm of the exact derivative", "nats per unit step",
         "chr1  900 bases; 859 scored, 41 skipped (N 40, IUPAC 1), 20 soft-masked", "chr2  400 bases", "median",
-        "certificate of exactness: passed (4 checks)", "genome.response.bedgraph", "genome.run.json",
+        "certificate of exactness: passed (6 checks)", "genome.response.bedgraph", "genome.run.json",
     ):  # fmt: skip
         assert text in printed
     assert "\x1b" not in printed
@@ -50,7 +50,7 @@ def test_estimated_output_size_is_said_before_the_sweep_and_is_about_right(run):
 
 def test_dry_run_says_what_would_be_done_and_does_nothing(run):
     printed = run("--dry-run", "--region", "chr1:101-200").stdout
-    assert "read 400 bases and score 100" in printed
+    assert "read 600 bases and score 100" in printed
     assert "chr1:101-200" in printed
     assert "genome.response.bedgraph" in printed
     assert not list(Path().iterdir())

@@ -47,7 +47,7 @@ def test_a_failed_certificate_shows_every_check_and_says_what_the_exit_code_mean
     assert "certificate of exactness: FAILED (1 of 5 checks failed)" in said
     assert said.count("\n  pass  ") == 4
     assert [line.split() for line in said.splitlines() if line.startswith("  FAIL")] == [
-        ["FAIL", "a", "check", "2.5e-01", "1e-06", "this", "and", "that"]
+        ["FAIL", "a", "check", "2.5e-01", "1.0e-06", "this", "and", "that"]
     ]
     assert "exit code 3: its files are complete, but do not rely on tracks of this model in float32" in said
 

@@ -122,8 +122,9 @@ def toy_run(toy):
     """Run the toy model on the toy genome, 16 bases a tile; returns the manifest's path."""
 
     def toy_run(output, progress=None, **settings):
-        settings = {"fasta": toy / "genome.fa", "model": toy / "model.safetensors", "tile": 16} | settings
-        chosen = RunSettings(output=str(output), **({"ghost_distance": 40, "hit_distance": 10} | settings))
+        files = {"fasta": toy / "genome.fa", "model": toy / "model.safetensors", "output": str(output)}
+        small = {"tile": 16, "ghost_distance": 40, "hit_distance": 10, "probe_depth": 0}
+        chosen = RunSettings(**(files | small | settings))
         chosen.prefix.parent.mkdir(exist_ok=True)
         with Genome.open(chosen.fasta) as genome:
             return run(plan_run(chosen, genome), Provenance([], {}), progress or SilentProgress())

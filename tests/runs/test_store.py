@@ -6,7 +6,7 @@ import pytest
 from pgf_cli.runs.groups import Interval, Layout
 from pgf_cli.runs.parts import Reached
 from pgf_cli.runs.store import OtherRunError, PartStore, UnfinishedRunError
-from pgf_cli.tracks.folder import RunFolder
+from pgf_cli.tracks.folder import LOCK, RunFolder
 
 KEY = {"--tile": "16", "the model's tensors": "abc"}
 LAYOUT = Layout([Interval(0, 0, 4)])
@@ -34,7 +34,7 @@ def dead(prefix):
     """The folder of a run that died with a part saved."""
     with RunFolder.hold(prefix) as folder:
         save_a_part(PartStore(folder, KEY, durable=True))
-    assert sorted(path.name for path in folder.path.iterdir()) == ["key.json", "lock", "part.state", "part.values"]
+    assert {path.name for path in folder.path.iterdir()} == {"key.json", LOCK, "part.state", "part.values"}
     return folder.path
 
 
@@ -89,6 +89,7 @@ def test_a_folder_whose_key_is_damaged_holds_no_work(prefix, dead, text):
 def test_what_a_dead_run_left_without_saving_is_removed(prefix):
     left = prefix.with_name("run.parts")
     left.mkdir()
+    (left / LOCK).touch()
     (left / "output-000000.partial").write_text("half")
     assert settled(prefix, resume=True) == (False, Reached(), False)
     assert not left.exists()

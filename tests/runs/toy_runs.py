@@ -5,11 +5,11 @@ import json
 import torch
 
 from pgf_cli.checkpoints import save_checkpoint
-from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM
+from pgf_cli.core.models import BaseIds, FrechetConfig, FrechetModel, MambaConfig, MambaLM
 from pgf_cli.progress import SilentProgress
 
 TOY_IDS = BaseIds(3, 1, 2, 0, 5)
-TOY_RECORDS = {"chr1": 420, "chr2": 90, "chr3": 260}
+TOY_RECORDS = {"chr1": 250, "chr2": 60, "chr3": 130}
 
 
 def save_toy_model(path, seed=0):
@@ -20,6 +20,14 @@ def save_toy_model(path, seed=0):
     for block in model.blocks:
         block.mixer.dt_proj.bias.fill_(-4.0)
     save_checkpoint(path, config, model.state_dict(), TOY_IDS)
+
+
+def save_frechet(path):
+    """A small Frechet operator of random weights; returns the path."""
+    torch.manual_seed(3)
+    config = FrechetConfig(d_model=3, d_state=2, embedded=True)
+    save_checkpoint(path, config, FrechetModel(config).state_dict(), None)
+    return path
 
 
 class Watch(SilentProgress):

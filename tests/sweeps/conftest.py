@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.func import linearize
+from torch.func import jvp, vmap
 
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.sweeps import CodesRecord
@@ -24,8 +24,7 @@ class Autograd:
 
     def along(self, *vs):
         """y_dot (L, C) along each v (L, 5)."""
-        _, times = linearize(self.y, self.x)
-        return [times(v) for v in vs]
+        return vmap(lambda v: jvp(self.y, (self.x,), (v,))[1])(torch.stack(vs))
 
     def back(self, w):
         """x_bar (L, 5) of phi = <w, y> for fixed w (L, C): 0 at N, as every direction is."""

@@ -5,7 +5,8 @@ import importlib
 import pytest
 import torch
 
-from pgf_cli.core.objectives import LogLikelihood, Targets
+from pgf_cli.core.models import FrechetConfig, FrechetModel
+from pgf_cli.core.objectives import LogLikelihood, SumOutputs, Targets
 from pgf_cli.sweeps import gradients
 from pgf_cli.sweeps.gradients import JOINED_BASES
 
@@ -44,9 +45,16 @@ def test_tiles_are_joined_until_a_piece_is_long_enough(toy_mamba, codes, record,
     pieces = list(gradients(toy_mamba, record, log_likelihood(), start=0, end=len(codes), tile=10))
     # From the right: tiles of 5, 10 and 10 bases are 25, then it takes three of 10.
     assert [(piece.start, len(piece.bases)) for piece in pieces] == [(90, 25), (60, 30), (30, 30), (0, 30)]
-    for piece in pieces[:-1]:
+    for piece in pieces:
         assert piece.before.position == piece.start
-    assert pieces[-1].before is None
+
+
+def test_a_sweep_cannot_be_broken_off_where_the_initial_state_has_still_to_add(codes, record, small_pieces):
+    model = FrechetModel(FrechetConfig(d_model=2, d_state=2, embedded=True)).double().requires_grad_(False)
+    assert model.lookahead == 3
+    objective = SumOutputs(None, 2, torch.float64, CPU)
+    pieces = list(gradients(model, record, objective, start=0, end=len(codes), tile=10))
+    assert [piece.before is None for piece in pieces] == [False, False, False, True]
 
 
 def test_a_chromosome_comes_in_pieces_of_some_16_000_bases_and_a_short_record_in_one(toy_mamba, codes, record):
