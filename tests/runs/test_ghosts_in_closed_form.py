@@ -58,7 +58,7 @@ def hits(tmp_path_factory):
     fasta.write_text(f">toy\n{'A' * LENGTH}\n")
     settings = RunSettings(
         fasta=fasta, model=Path("toy"), output=f"{tmp_path}/out", dtype="float64", ghost_distance=W,
-        pulses=(f"toy:{PULSE + 1}",), tile=500, mode="tangent",
+        pulses=(f"toy:{PULSE + 1}",), tile=500, mode="tangent", probe_depth=0,
     )  # fmt: skip
     with Genome.open(fasta) as genome, pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "read_checkpoint", lambda path, alphabet: ToyCheckpoint())
