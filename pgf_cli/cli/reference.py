@@ -1,9 +1,9 @@
 """docs/options.md, from the definitions: ``python -m pgf_cli.cli.reference > docs/options.md`` renews it."""
 
-import sys
 from collections.abc import Iterable, Iterator
 
 from pgf_cli.cli.options import CommandOptions, in_files_and_environment
+from pgf_cli.cli.output import show_line
 from pgf_cli.options import Definition, definitions_of
 from pgf_cli.settings import FIRST, RunSettings
 
@@ -70,4 +70,5 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    for line in reference().splitlines():
+        show_line(line)

@@ -35,6 +35,7 @@ from pgf_cli.tracks.output_format import OutputFormat
 from pgf_cli.tracks.outputs import check_formats, output_files
 from pgf_cli.tracks.registry import output_format
 from pgf_cli.tracks.request import OutputRequest, TrackSpec
+from pgf_cli.tracks.tile import HYPOTHETICAL
 
 PROBE_CHUNK = 1 << 16
 MEGABYTE = 10**6
@@ -103,6 +104,13 @@ class RunPlan:
     def to_score(self) -> int:
         """Bases that will be written, N included."""
         return sum(span.end - span.start for span in self.selection.spans)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the run takes on the disk at most: its outputs, and beside them the raw values of every track."""
+        columns = len(self.tracks) + (len(HYPOTHETICAL) if self.hypothetical else 0)
+        nulls = 2 if self.settings.null else 1
+        return self.estimated_bytes + nulls * columns * self.to_score * self.request.dtype.itemsize
 
     @property
     def objective_text(self) -> str | None:

@@ -62,9 +62,7 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
         store = PartStore(folder, key, durable=_has_segments(plan))
         if store.settle(resume=settings.resume, force=settings.force):
             progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(
-            plan.outputs.values(), force=settings.force, expected_bytes=plan.estimated_bytes, room=folder.path
-        )
+        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.room, room=folder.path)
         outputs = OutputSet(folder, force=settings.force)
         try:
             with sweeping_on(settings.threads) as threads:
@@ -88,7 +86,7 @@ def check_run(plan: RunPlan) -> None:
     check_outputs(
         plan.outputs.values(),
         force=settings.force,
-        expected_bytes=plan.estimated_bytes,
+        expected_bytes=plan.room,
         to_make=settings.folder_to_make,
     )
 

@@ -58,7 +58,7 @@ class TrackEntry:
 
     name: str
     kind: str
-    """response or ghost."""
+    """response, ghost, contribution, norm or max-snv."""
     quantity: str
     unit: str
     sign: str

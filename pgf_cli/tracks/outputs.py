@@ -10,7 +10,7 @@ from pgf_cli.tracks.output_format import OutputFormat
 from pgf_cli.tracks.request import OutputRequest
 from pgf_cli.tracks.tile import TrackWriter
 
-# For what opens while a run goes on: the FASTA, spools, snapshots, the manifest, libraries' own files.
+# For what opens while a run goes on: the FASTA, parts, snapshots, the manifest, libraries' own files.
 _OTHER_FILES = 32
 
 
