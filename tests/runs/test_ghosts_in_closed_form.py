@@ -13,7 +13,7 @@ from pgf_cli.runs import Provenance, RunSettings, SilentProgress, plan, plan_run
 from pgf_cli.tracks.hit_files import read_hits_tsv
 
 SLOW, FAST, SLOW_GAIN, FAST_GAIN = 0.999, 0.5, 0.1, 2.0
-W, PULSE, LENGTH = 300, 700, 12_000
+W, PULSE, LENGTH = 300, 700, 4_000
 
 
 class SlowAndFast(StreamingModel):
@@ -51,16 +51,17 @@ class ToyCheckpoint:
         return SlowAndFast().to(dtype).requires_grad_(False)
 
 
-@pytest.fixture
-def hits(tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "read_checkpoint", lambda path, alphabet: ToyCheckpoint())
+@pytest.fixture(scope="module")
+def hits(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("toy")
     fasta = tmp_path / "toy.fa"
     fasta.write_text(f">toy\n{'A' * LENGTH}\n")
     settings = RunSettings(
         fasta=fasta, model=Path("toy"), output=f"{tmp_path}/out", dtype="float64", ghost_distance=W,
-        pulses=(f"toy:{PULSE + 1}",), tile=500,
+        pulses=(f"toy:{PULSE + 1}",), tile=500, mode="tangent", probe_depth=0,
     )  # fmt: skip
-    with Genome.open(fasta) as genome:
+    with Genome.open(fasta) as genome, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "read_checkpoint", lambda path, alphabet: ToyCheckpoint())
         run(plan_run(settings, genome), Provenance([], {}), SilentProgress())
     return read_hits_tsv(tmp_path / "out.hits.tsv")
 
