@@ -42,8 +42,8 @@ def test_every_contestant_computes_our_derivative(outcome):
         "transformers, reverse mode",
         "transformers with mambapy, reverse mode",
     }
-    assert max(errors.values()) < SAME / 10
-    assert outcome.summary["largest_error"] == max(errors.values())
+    # The summary's is over all runs; on several threads transformers does not round the same way in each.
+    assert max(errors.values()) <= outcome.summary["largest_error"] < SAME / 10
 
 
 def test_every_run_is_a_row_and_what_cannot_run_says_why(outcome):

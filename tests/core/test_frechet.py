@@ -190,7 +190,7 @@ def test_a_wide_operator_without_an_embedding_is_refused():
 
 
 def test_the_number_of_threads_does_not_change_a_byte(dna):
-    model, codes = random_frechet(channels=100, embedded=True).to(torch.float32), dna(400)
+    model, codes = random_frechet(d_model=100, embedded=True).to(torch.float32), dna(400)
     results = []
     for threads in (1, 2, 4):
         set_threads(threads)

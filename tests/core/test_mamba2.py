@@ -201,7 +201,7 @@ def test_logprobs_are_those_of_the_four_bases_among_every_row_of_the_head(make_o
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_check_of_the_certificate_passes_finite_differences_and_adjoint_identity_included(dtype, dna):
-    model = random_mamba2(output="logprobs", groups=2, layers=2).to(dtype)
+    model = random_mamba2(output="logprobs", groups=2, n_layer=2).to(dtype)
     certificate = certify(model, dna(100))
     assert certificate.passed, [check for check in certificate.checks if not check.passed]
 
@@ -266,7 +266,7 @@ def test_a_slow_state_keeps_its_digits_over_ten_thousand_bases_in_float32(tile):
 
 @pytest.mark.parametrize("a_log", [-8.0, 6.0])
 def test_float32_follows_float64_over_ten_thousand_bases(a_log, dna):
-    double = random_mamba2(layers=2)
+    double = random_mamba2(n_layer=2)
     for block in double.blocks:
         block.mixer.A_log.fill_(a_log)
     x = one_hot(dna(10_000), torch.float64, CPU)

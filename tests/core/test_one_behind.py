@@ -107,8 +107,9 @@ def test_tangents_and_ghosts_replayed_one_behind_are_those_of_the_plain_sweep(
     assert log.count("wait") == len(tiles) == len(expected)
     for tile, plain in zip(tiles, expected, strict=True):
         assert tile.start == plain.start
-        for got, wanted in zip(tile[2:], plain[2:], strict=True):
+        for got, wanted in zip(tile[2:5], plain[2:5], strict=True):
             assert got is wanted is None or torch.equal(got, wanted)
+        assert tile.after.position == plain.after.position
 
 
 @pytest.mark.parametrize("targets", [None, Targets([(100, 130), (170, 175)])])

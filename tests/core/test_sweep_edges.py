@@ -24,7 +24,7 @@ def codes():
 def model(request, toy_mamba):
     if request.param == "mamba":
         return toy_mamba
-    model = FrechetModel(FrechetConfig(channels=6, state=4, embedded=True)).to(torch.float64).requires_grad_(False)
+    model = FrechetModel(FrechetConfig(d_model=6, d_state=4, embedded=True)).to(torch.float64).requires_grad_(False)
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.4)
