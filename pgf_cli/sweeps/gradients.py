@@ -105,6 +105,6 @@ def gradients(
 def _joined(parts: Sequence[AdjointTile]) -> Gradient:
     bases = np.concatenate([part.bases for part in parts])
     y, x_bar = torch.cat([part.y for part in parts]), torch.cat([part.x_bar for part in parts])
-    # From the right, as the tiles came, so that a sum over pieces is the sum over tiles.
+    # From the right, as the tiles came; other edges of pieces round the sum over them otherwise in the last digit.
     value = sum(part.value for part in reversed(parts))
     return Gradient(parts[0].start, bases, y, x_bar, value, parts[0].before)

@@ -25,7 +25,7 @@ def test_a_disk_that_fills_up_is_one_line_and_no_file(carry_out, tmp_path, monke
             raise WriteError(tmp_path / "track", full)
 
     monkeypatch.setattr(TextFile, "write_frame", refuse)
-    monkeypatch.setattr("pgf_cli.tracks.rechunk.CHUNK_BASES", 32)
+    monkeypatch.setattr("pgf_cli.runs.values.BLOCK_BASES", 32)
     monkeypatch.setattr("pgf_cli.tracks.rows.BLOCK_ROWS", 50)
     with pytest.raises(WriteError, match=r"cannot write .*track: No space left on device") as caught:
         carry_out(formats=(track_format,))
