@@ -47,20 +47,9 @@ def main() -> None:
 def _measured(folder: Path, records: dict[str, int], mode: str, model: Path) -> Measured:
     fasta, prefix = folder / "genome.fa", folder / "run"
     _write_fasta(fasta, records)
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pgf_cli",
-        "run",
-        fasta,
-        "--model",
-        model,
-        "--output",
-        prefix,
-        "--mode",
-        mode,
-    ]
-    run = subprocess.Popen([*command, "--format", "bigwig", "--threads", "1", "--force", "--quiet"])
+    command: list[str | Path] = [sys.executable, "-m", "pgf_cli", "run", fasta, "--model", model, "--mode", mode]
+    # bedGraph: of each bigWig, its library holds some 40 MB once that is long enough.
+    run = subprocess.Popen([*command, "--output", prefix, "--threads", "1", "--force", "--quiet"])
     _, status, used = os.wait4(run.pid, 0)
     if status:
         raise SystemExit(f"the run failed with status {os.waitstatus_to_exitcode(status)}")
