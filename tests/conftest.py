@@ -1,12 +1,14 @@
 """Fixtures that every room's tests share: small models and short sequences, made anew from fixed seeds."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from pgf_cli import interrupts
 from pgf_cli.core.models import BaseIds, MambaConfig, MambaLM, OutputLayer
 from pgf_cli.core.threads import available_threads, set_threads
 
@@ -22,6 +24,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def worker_threads() -> None:
     set_threads(available_threads())
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command line's signal handlers, for the time of a test; every signal is a request of its own."""
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    interrupts.install()
+    monkeypatch.setattr(interrupts, "SAME_REQUEST_SECONDS", 0.0)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    interrupts._state.__dict__.clear()
 
 
 def random_mamba(output: OutputLayer = "logprobs", **sizes: int | bool) -> MambaLM:

@@ -12,20 +12,8 @@ from pathlib import Path
 import pytest
 
 from pgf_cli import interrupts
-from pgf_cli.interrupts import SIGNALS, Interrupted, deferred, held, install, raise_pending
+from pgf_cli.interrupts import SIGNALS, Interrupted, deferred, held, raise_pending
 from pgf_cli.tracks.staging import check_outputs
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Handlers, for the time of a test; every signal is a request of its own."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    install()
-    monkeypatch.setattr(interrupts, "SAME_REQUEST_SECONDS", 0.0)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    interrupts._state.__dict__.clear()
 
 
 def send(number=signal.SIGTERM):

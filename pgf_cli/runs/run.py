@@ -53,26 +53,33 @@ def run(plan: RunPlan, provenance: Provenance, progress: Progress) -> Path:
     settings, key = plan.settings, run_key(plan)
     if settings.folder_to_make:
         make_folder(settings.folder_to_make)
-    with RunFolder.hold(settings.prefix) as folder:
-        if placed := finish_commit(folder):
-            progress.message(f"an earlier run died while it put its {len(placed)} files in place: all are there now")
-        if settings.resume and _is_complete(plan, key):
-            progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
-            return plan.outputs["manifest"]
-        store = PartStore(folder, key, durable=_has_segments(plan))
-        if store.settle(resume=settings.resume, force=settings.force):
-            progress.message(f"going on with what is done in {folder.path}")
-        check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.room, room=folder.path)
-        outputs = OutputSet(folder, force=settings.force)
-        try:
-            with sweeping_on(settings.threads) as threads:
-                _carry_out(plan, key, provenance, progress, store, outputs, threads)
-        except BaseException as error:
-            if store.kept:
-                advise(error, f"what is done is kept in {folder.path}; give the same command with --resume to go on")
-            raise
-        finally:
-            outputs.discard()
+    store = outputs = None
+    try:
+        with RunFolder.hold(settings.prefix) as folder:
+            if placed := finish_commit(folder):
+                progress.message(
+                    f"an earlier run died while it put its {len(placed)} files in place: all are there now"
+                )
+            if settings.resume and _is_complete(plan, key):
+                progress.message(f"{plan.outputs['manifest']} is complete: nothing is left to do")
+                return plan.outputs["manifest"]
+            store = PartStore(folder, key, durable=_has_segments(plan))
+            if store.settle(resume=settings.resume, force=settings.force):
+                progress.message(f"going on with what is done in {folder.path}")
+            check_outputs(plan.outputs.values(), force=settings.force, expected_bytes=plan.room, room=folder.path)
+            outputs = OutputSet(folder, force=settings.force)
+            try:
+                with sweeping_on(settings.threads) as threads:
+                    _carry_out(plan, key, provenance, progress, store, outputs, threads)
+            finally:
+                outputs.discard()
+    except BaseException as error:
+        if outputs and outputs.in_place:
+            advise(error, f"the run is complete: {plan.outputs['manifest']} and all that it lists are in place")
+        elif store and store.kept:
+            kept = parts_folder(settings.prefix)
+            advise(error, f"what is done is kept in {kept}; give the same command with --resume to go on")
+        raise
     return plan.outputs["manifest"]
 
 

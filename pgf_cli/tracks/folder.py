@@ -10,12 +10,12 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from pgf_cli.atomic import sync_folder
 from pgf_cli.errors import PgfError
+from pgf_cli.interrupts import held
 from pgf_cli.tracks.disk import translate_os_errors
 from pgf_cli.tracks.staging import OutputFolderError
 
@@ -35,7 +35,7 @@ class RunningError(PgfError, BlockingIOError):
 
 
 class RunFolder:
-    """The folder of one prefix while this process holds it; a context manager, made by `hold`.
+    """The folder of one prefix while this process holds it; made by `hold`.
 
     Attributes:
         path: the folder.
@@ -48,14 +48,28 @@ class RunFolder:
         self.kept = any(entry.name != LOCK for entry in path.iterdir())
 
     @classmethod
-    def hold(cls, prefix: Path) -> "RunFolder":
-        """Make the folder of a prefix, or take over that of a dead run.
+    @contextlib.contextmanager
+    def hold(cls, prefix: Path) -> Iterator["RunFolder"]:
+        """Make the folder of a prefix, or take over that of a dead run, and let go of it when the block ends.
 
         Raises:
             RunningError: a living run holds it.
             OutputFolderError: it cannot be made, or something else has its name.
             WriteError: the disk refuses.
         """
+        folder = None
+        try:
+            # No signal may leave it made and held by nobody.
+            with held():
+                folder = cls._taken(prefix)
+            yield folder
+        finally:
+            if folder is not None:
+                with held():
+                    folder._let_go()
+
+    @classmethod
+    def _taken(cls, prefix: Path) -> "RunFolder":
         path = parts_folder(prefix)
         if not path.parent.is_dir():
             raise OutputFolderError(path.parent, "does not exist; create it (mkdir -p)")
@@ -86,12 +100,7 @@ class RunFolder:
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         self.kept = False
 
-    def __enter__(self) -> "RunFolder":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def _let_go(self) -> None:
         kept = self.kept
         if not kept:
             with contextlib.suppress(OSError):

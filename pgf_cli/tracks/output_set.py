@@ -61,6 +61,9 @@ class OutputSet:
         folder: the run's own, without a journal (see `finish_commit`); the files go beside it.
         force: whether existing files may be replaced.
 
+    Attributes:
+        in_place: whether all of them are.
+
     Raises:
         WriteError: the disk refuses.
     """
@@ -69,7 +72,7 @@ class OutputSet:
         self._folder, self._force = folder, force
         self._staged: dict[Path, Path] = {}
         self._room = folder.path / OUTPUTS
-        self._committed = False
+        self._committed = self.in_place = False
         with translate_os_errors(self._room):
             if self._room.exists():
                 # A dead run's.
@@ -117,6 +120,7 @@ class OutputSet:
         with held():
             self._write(journal)
             _follow(self._folder, journal)
+            self.in_place = True
 
     def _write(self, journal: Journal) -> None:
         path, text = self._folder.path / JOURNAL, json.dumps(asdict(journal), indent=2) + "\n"

@@ -6,7 +6,6 @@ import signal
 import pytest
 from toy_runs import Watch, listing, said, save_frechet, save_toy_model, written
 
-from pgf_cli import interrupts
 from pgf_cli.interrupts import Interrupted
 from pgf_cli.runs import compute
 from pgf_cli.runs.store import OtherRunError, UnfinishedRunError
@@ -89,19 +88,9 @@ def test_a_run_of_one_segment_keeps_nothing(toy_run, tmp_path):
     assert listing(output.parent) == []
 
 
-@pytest.fixture
-def signals():
-    """Signals are handled as on the command line."""
-    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
-    interrupts.install()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    interrupts._state.__dict__.clear()
-
-
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("after", [130, 249], ids=["in the middle", "at a record's end"])
-def test_a_signal_finishes_the_tile_saves_it_and_says_how_to_go_on(after, signals, toy_run, tmp_path):
+def test_a_signal_finishes_the_tile_saves_it_and_says_how_to_go_on(after, toy_run, tmp_path):
     output, options = tmp_path / "out" / "run", {"mode": "tangent", "segment": 100}
     whole = toy_run(tmp_path / "whole" / "run", **options)
     stop = Watch(after=after, do=lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -119,8 +108,9 @@ def test_a_signal_finishes_the_tile_saves_it_and_says_how_to_go_on(after, signal
     assert written(resumed) == written(whole)
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("left", [1, 17, 120])
-def test_an_adjoint_that_was_stopped_a_few_bases_before_a_record_s_beginning_goes_on(left, signals, toy_run, tmp_path):
+def test_an_adjoint_that_was_stopped_a_few_bases_before_a_record_s_beginning_goes_on(left, toy_run, tmp_path):
     output, options = tmp_path / "out" / "run", {"mode": "adjoint", "chroms": ("chr1",), "segment": 90}
     whole = Watch()
     expected = toy_run(tmp_path / "whole" / "run", whole, **options)
@@ -130,6 +120,29 @@ def test_an_adjoint_that_was_stopped_a_few_bases_before_a_record_s_beginning_goe
     again = Watch()
     assert written(toy_run(output, again, resume=True, **options)) == written(expected)
     assert again.done >= 2 * (250 - left - 16)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("segment", [64, 1000], ids=["several segments", "one segment"])
+def test_a_signal_while_files_are_put_in_place_comes_too_late_and_the_line_says_so(
+    segment, toy_run, tmp_path, monkeypatch
+):
+    whole = toy_run(tmp_path / "whole" / "run", segment=segment)
+    link, sent = os.link, []
+
+    def signalling(source, to):
+        link(source, to)
+        if not sent:
+            sent.append(to)
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(os, "link", signalling)
+    manifest = tmp_path / "out" / "run.run.json"
+    with pytest.raises(Interrupted) as caught:
+        toy_run(tmp_path / "out" / "run", segment=segment)
+    assert sent
+    assert caught.value.advice == f"the run is complete: {manifest} and all that it lists are in place"
+    assert written(manifest) == written(whole)
 
 
 @pytest.fixture

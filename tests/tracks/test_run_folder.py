@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from pgf_cli.interrupts import Interrupted
 from pgf_cli.tracks.folder import LOCK, RunFolder, RunningError, parts_folder
 from pgf_cli.tracks.staging import OutputFolderError
 
@@ -48,12 +49,17 @@ def program(code, *arguments):
     )  # fmt: skip
 
 
+def take(prefix):
+    with RunFolder.hold(prefix):
+        pass
+
+
 def test_a_second_run_on_the_prefix_is_refused_until_the_first_is_dead_however_it_died(tmp_path):
     with program(HOLDER, tmp_path / "x") as holder:
         try:
             assert holder.stdout.readline() == "held\n"
             with pytest.raises(RunningError, match=rf"another run is writing to {tmp_path / 'x'} now") as caught:
-                RunFolder.hold(tmp_path / "x")
+                take(tmp_path / "x")
             assert "\n" not in str(caught.value)
             assert parts_folder(tmp_path / "x").joinpath("000000.tangent.values").exists()
             # Another prefix in the same folder is free.
@@ -90,6 +96,37 @@ def test_the_folder_goes_with_the_block_unless_it_is_kept(tmp_path):
     assert {path.name for path in (tmp_path / "x.parts").iterdir()} == {LOCK, "part"}
 
 
+@pytest.mark.usefixtures("installed")
+def test_a_signal_at_any_moment_of_taking_it_leaves_no_folder_that_nobody_holds(tmp_path, monkeypatch):
+    # One at each call of the system that taking it and letting go of it make, before it and after it.
+    moments, signalled_at = 0, 0
+
+    def moment():
+        nonlocal moments
+        moments += 1
+        if moments == signalled_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def watched(call):
+        def calling(*arguments, **options):
+            moment()
+            try:
+                return call(*arguments, **options)
+            finally:
+                moment()
+
+        return calling
+
+    for module, name in ((os, "mkdir"), (os, "open"), (fcntl, "flock"), (os, "unlink"), (os, "close"), (os, "rmdir")):
+        monkeypatch.setattr(module, name, watched(getattr(module, name)))
+    while moments >= signalled_at:
+        moments, signalled_at = 0, signalled_at + 1
+        with suppress(Interrupted):
+            take(tmp_path / "x")
+        assert list(tmp_path.iterdir()) == [], signalled_at
+    assert signalled_at > 2 * 6
+
+
 def test_what_a_dead_run_left_outlives_an_error_of_the_next(tmp_path):
     with RunFolder.hold(tmp_path / "x") as folder:
         (folder.path / "part").write_text("ten hours")
@@ -122,7 +159,7 @@ def test_another_folder_of_that_name_is_refused_and_keeps_all_it_has(inside, tmp
     (tmp_path / "genome.parts").mkdir()
     (tmp_path / "genome.parts" / inside).write_text("mine")
     with pytest.raises(OutputFolderError, match=r"another folder called genome\.parts, which is no unfinished run's"):
-        RunFolder.hold(tmp_path / "genome")
+        take(tmp_path / "genome")
     assert [path.name for path in (tmp_path / "genome.parts").iterdir()] == [inside]
 
 
@@ -144,16 +181,16 @@ def test_an_empty_folder_is_what_a_run_left_that_died_before_it_could_lock(tmp_p
 def test_what_stands_in_the_way_is_one_line(make, said, tmp_path):
     make(tmp_path / "x.parts")
     with pytest.raises(OSError, match=said) as caught:
-        RunFolder.hold(tmp_path / "x")
+        take(tmp_path / "x")
     assert "\n" not in str(caught.value)
     assert "--output" in str(caught.value)
 
 
 def test_a_missing_folder_and_a_name_too_long_are_one_line(tmp_path):
     with pytest.raises(OutputFolderError, match="does not exist; create it"):
-        RunFolder.hold(tmp_path / "none" / "x")
+        take(tmp_path / "none" / "x")
     with pytest.raises(OSError, match="File name too long; choose a shorter one"):
-        RunFolder.hold(tmp_path / ("x" * 250))
+        take(tmp_path / ("x" * 250))
 
 
 def test_a_folder_that_refuses_is_one_line(tmp_path, monkeypatch):
@@ -162,7 +199,7 @@ def test_a_folder_that_refuses_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "mkdir", refusing)
     with pytest.raises(OutputFolderError, match=r"cannot take x\.parts \(Permission denied\); make it writable"):
-        RunFolder.hold(tmp_path / "x")
+        take(tmp_path / "x")
 
 
 def test_parts_on_another_disk_could_not_be_renamed_into_place(tmp_path):
@@ -171,7 +208,7 @@ def test_parts_on_another_disk_could_not_be_renamed_into_place(tmp_path):
         pytest.skip("there is no other disk here")
     (tmp_path / "x.parts").symlink_to(elsewhere)
     with pytest.raises(OutputFolderError, match=r"has x\.parts on another disk; move it away"):
-        RunFolder.hold(tmp_path / "x")
+        take(tmp_path / "x")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
@@ -192,5 +229,5 @@ def test_a_lock_that_fails_leaves_no_open_file(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", failing)
     before = len(list(Path("/dev/fd").iterdir()))
     with pytest.raises(OSError, match="Input/output error"):
-        RunFolder.hold(tmp_path / "x")
+        take(tmp_path / "x")
     assert len(list(Path("/dev/fd").iterdir())) == before
