@@ -8,7 +8,7 @@ from torch.func import functional_call, jvp
 
 from pgf_cli.core.certificate import relative_error
 from pgf_cli.core.directions import RandomNormal
-from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.models.protocol import StreamingModel, map_state
 from pgf_cli.core.objectives import Logit, LogLikelihood, SumOutputs, Targets
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep, tangent_sweep
@@ -141,7 +141,7 @@ def test_the_gradient_by_the_initial_state_is_that_of_torch_func(toy_mamba, dna)
     sweep, _ = by_sweep(toy_mamba, codes, objective, 16)
     w = objective.weights(0, codes, None)
     state = toy_mamba.initial_state(x[:0])
-    zeros = tuple(type(part)(*(torch.zeros_like(leaf) for leaf in part)) for part in state)
+    zeros = map_state(torch.zeros_like, state)
     expected = StreamingModel.vjp(toy_mamba, x, state, w, zeros).state_bar
     torch.testing.assert_close(sweep.state_bar, expected, rtol=1e-10, atol=1e-12)
 

@@ -19,6 +19,7 @@ from pgf_cli.core.certificate import certify, relative_error
 from pgf_cli.core.certificate.derivatives import derivative, richardson_difference
 from pgf_cli.core.models import FrechetModel
 from pgf_cli.core.models.mamba_block import selective_scan
+from pgf_cli.core.models.protocol import map_state
 from pgf_cli.core.sweeps.adjoint import AdjointSweep
 
 IDENTITY, TILES, DIFFERENCES, PRECISION = range(4)
@@ -147,8 +148,7 @@ def test_a_state_adjoint_dropped_between_tiles_fails_the_identity_alone(toy_mamb
     right = type(toy_mamba).vjp
 
     def forgetful(self, x, state, y_bar, state_bar, **options):
-        zeros = tuple(type(layer)(*map(torch.zeros_like, layer)) for layer in state_bar)
-        return right(self, x, state, y_bar, zeros, **options)
+        return right(self, x, state, y_bar, map_state(torch.zeros_like, state_bar), **options)
 
     monkeypatch.setattr(type(toy_mamba), "vjp", forgetful)
     assert failed(certify(toy_mamba, dna(100))) == {IDENTITY}

@@ -120,7 +120,7 @@ def test_outputs_and_states_equal_those_of_transformers(variant, tiles, make_ora
     y, states = tiled(model, x, tiles)
     with torch.no_grad():
         torch.testing.assert_close(y, oracle.logits(x), rtol=1e-11, atol=1e-12)
-        for state, expected in zip(states[-1], oracle.states(x), strict=True):
+        for (state,), expected in zip(states[-1], oracle.states(x), strict=True):
             torch.testing.assert_close(tuple(state), expected, rtol=1e-11, atol=1e-12)
 
 

@@ -1,7 +1,5 @@
 """Mamba-2 language models of any depth.
 
-``forward`` is all there is: tangents and adjoints are those that the protocol takes from ``torch.func``.
-
 Source: Dao & Gu 2024; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations.
 """
 
@@ -10,10 +8,10 @@ from functools import partial
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.mamba2_block import Mamba2Block, Mamba2Config
 from pgf_cli.core.models.protocol import BaseIds
-from pgf_cli.core.models.token_model import TokenModel
+from pgf_cli.core.models.stack import StackModel
 
 
-class Mamba2LM(TokenModel):
+class Mamba2LM(StackModel):
     """A causal Mamba-2 language model over single-base tokens."""
 
     def __init__(self, config: Mamba2Config, base_ids: BaseIds, output: OutputLayer) -> None:

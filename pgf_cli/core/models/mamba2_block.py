@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgf_cli.core.models.mamba_block import Norm
+from pgf_cli.core.models.branch import Mixer
+from pgf_cli.core.models.norms import RMSNorm
+from pgf_cli.core.models.stack import Block
 from pgf_cli.core.ops import causal_conv, rms_norm
 from pgf_cli.errors import PgfError
 
@@ -150,7 +152,7 @@ def _chunk_states(log_decay: Tensor, gain: Tensor, h: Tensor) -> tuple[Tensor, T
     return torch.stack(before), h
 
 
-class Mamba2Mixer(nn.Module):
+class Mamba2Mixer(Mixer):
     """A Mamba-2 block without its norm and residual connection."""
 
     def __init__(self, config: Mamba2Config) -> None:
@@ -168,7 +170,7 @@ class Mamba2Mixer(nn.Module):
         self.dt_bias = nn.Parameter(torch.expm1(delta).log())
         self.A_log = nn.Parameter(torch.empty(H).uniform_(1, 16).log())
         self.D = nn.Parameter(torch.ones(H))
-        self.norm = Norm(E, config.norm_eps)
+        self.norm = RMSNorm(E, config.norm_eps)
         self.out_proj = nn.Linear(E, D, bias=config.projection_bias)
 
     def initial_state(self) -> Mamba2LayerState:
@@ -196,10 +198,10 @@ class Mamba2Mixer(nn.Module):
         return rms_norm.reference.forward(gated, weight, self.norm.eps).flatten(1)
 
 
-class Mamba2Block(nn.Module):
+class Mamba2Block(Block):
     """Pre-norm residual block."""
 
     def __init__(self, config: Mamba2Config) -> None:
         super().__init__()
-        self.norm = Norm(config.d_model, config.norm_eps)
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
         self.mixer = Mamba2Mixer(config)

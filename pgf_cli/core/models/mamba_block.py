@@ -13,7 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pgf_cli.core.ops import causal_conv, rms_norm, selective_scan
+from pgf_cli.core.models.branch import Mixer, MixerAdjoint
+from pgf_cli.core.models.norms import RMSNorm
+from pgf_cli.core.models.stack import Block
+from pgf_cli.core.ops import causal_conv, selective_scan
 from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp
 from pgf_cli.core.ops.selective_scan import Scan
 
@@ -71,41 +74,7 @@ class MixerTrace(NamedTuple):
     """Output of the scan, (T, E)."""
 
 
-class MixerAdjoint(NamedTuple):
-    """The gradients with respect to what went into a tile."""
-
-    x: Tensor
-    state: LayerState
-    parameters: dict[str, Tensor]
-    """By the mixer's own names; empty unless asked for."""
-
-
-class Norm(nn.Module):
-    """RMS normalisation with a weight per channel."""
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (T, D), differentiably."""
-        return rms_norm.reference.forward(x, self.weight, self.eps)
-
-    def fast(self, x: Tensor) -> Tensor:
-        """The same as ``forward`` by the fast path, without a graph."""
-        return rms_norm.forward(x, self.weight, self.eps)
-
-    def jvp(self, stack: Tensor) -> Tensor:
-        """Normalise a stack (1 + K, T, D)."""
-        return rms_norm.jvp(stack, self.weight, self.eps)
-
-    def vjp(self, x: Tensor, y_bar: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the adjoints of x (T, D) and of the weight."""
-        return rms_norm.vjp(x, self.weight, self.eps, y_bar)
-
-
-class Mixer(nn.Module):
+class MambaMixer(Mixer):
     """A Mamba block without its norm and residual connection."""
 
     def __init__(self, config: MambaConfig) -> None:
@@ -199,10 +168,12 @@ class Mixer(nn.Module):
         return (u_weight, u_bias), (z_weight, z_bias)
 
 
-class Block(nn.Module):
+class MambaBlock(Block):
     """Pre-norm residual block."""
+
+    mixer: MambaMixer
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.norm = Norm(config.d_model, config.norm_eps)
-        self.mixer = Mixer(config)
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.mixer = MambaMixer(config)

@@ -1,33 +1,17 @@
 """What the sweeps ask of a model: read a tile of bases, hand a fixed-size state to the next tile."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vjp, vmap
 
 from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.derived import TANGENTS_ONLY, derived_jvp, derived_vjp, no_tangents
+from pgf_cli.core.models.tile_derivatives import InitialAdjoint, State, TileAdjoint, TileDual, map_state
 
-# A nest of tuples of tensors whose size does not depend on how much was read.
-State = Any
-
-
-def map_state(change: Callable[[Tensor], Tensor], state: State) -> State:
-    """Return the same nest of tuples with every tensor changed."""
-    if isinstance(state, Tensor):
-        return change(state)
-    parts = (map_state(change, part) for part in state)
-    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-
-
-def _no_tangents(primal: Tensor) -> Tensor:
-    return primal.new_zeros(0, *primal.shape)
-
-
-# torch.func.vmap: tangents get a leading K, the primal, which all directions share, does not.
-_TANGENTS_ONLY: Any = (0, None)
+__all__ = ["BaseIds", "InitialAdjoint", "State", "StreamingModel", "TileAdjoint", "TileDual", "map_state"]
 
 
 class BaseIds(NamedTuple):
@@ -38,33 +22,6 @@ class BaseIds(NamedTuple):
     g: int
     t: int
     n: int | None
-
-
-class TileDual(NamedTuple):
-    """A tile's output and the state after it, each with its tangents along K directions."""
-
-    y: Tensor
-    y_dot: Tensor
-    state: State
-    state_dot: State
-
-
-class TileAdjoint(NamedTuple):
-    """A tile's output, and the gradients with respect to what went into the tile."""
-
-    y: Tensor
-    x_bar: Tensor
-    state_bar: State
-    parameter_bars: dict[str, Tensor] | None
-    """By the names of ``named_parameters``; None unless asked for."""
-
-
-class InitialAdjoint(NamedTuple):
-    """The gradients with respect to what the initial state was made from."""
-
-    x_bar: Tensor
-    parameter_bars: dict[str, Tensor] | None
-    """By the names of ``named_parameters``; None unless asked for."""
 
 
 class _InitialState(nn.Module):
@@ -123,6 +80,10 @@ class StreamingModel(nn.Module, ABC):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    def has_own(self, verb: str) -> bool:
+        """Whether ``jvp`` or ``vjp`` are the family's own formulas, not those that ``torch.func`` derives."""
+        return getattr(type(self), verb) is not getattr(StreamingModel, verb)
+
     def initial_jvp(self, first: Tensor, first_dot: Tensor) -> tuple[State, State]:
         """Return the initial state and its tangents along first_dot (K, ., 5)."""
 
@@ -132,8 +93,8 @@ class StreamingModel(nn.Module, ABC):
 
         if not len(first_dot):
             state = self.initial_state(first)
-            return state, map_state(_no_tangents, state)
-        state_dot, state = vmap(along, out_dims=_TANGENTS_ONLY)(first_dot)
+            return state, map_state(no_tangents, state)
+        state_dot, state = vmap(along, out_dims=TANGENTS_ONLY)(first_dot)
         return state, state_dot
 
     def jvp(self, x: Tensor, x_dot: Tensor, state: State, state_dot: State) -> TileDual:
@@ -150,21 +111,12 @@ class StreamingModel(nn.Module, ABC):
 
         Source: forward-mode differentiation by ``torch.func``, which knows nothing of the model.
         """
-
-        def along(dots: tuple[Tensor, State]) -> tuple[tuple[Tensor, State], tuple[Tensor, State]]:
-            primal, tangent = jvp(self.forward, (x, state), dots)  # type: ignore[misc]
-            return tangent, primal
-
-        if not len(x_dot):
-            y, after = self.forward(x, state)
-            return TileDual(y, _no_tangents(y), after, map_state(_no_tangents, after))
-        (y_dot, after_dot), (y, after) = vmap(along, out_dims=_TANGENTS_ONLY)((x_dot, state_dot))
-        return TileDual(y, y_dot, after, after_dot)
+        return derived_jvp(self.forward, x, x_dot, state, state_dot)
 
     def initial_vjp(self, first: Tensor, state_bar: State, *, parameters: bool = False) -> InitialAdjoint:
         """Return the gradients of <state_bar, initial state> with respect to the inputs (., 5) and the parameters."""
         initial_state = _InitialState(self)
-        weights = self._weights() if parameters else {}
+        weights = {name: weight.detach() for name, weight in self.named_parameters()} if parameters else {}
 
         def run(weights: dict[str, Tensor], first: Tensor) -> State:
             return functional_call(initial_state, {f"model.{name}": w for name, w in weights.items()}, (first,))
@@ -189,15 +141,4 @@ class StreamingModel(nn.Module, ABC):
 
         Source: reverse-mode differentiation by ``torch.func``, which knows nothing of the model.
         """
-        weights = self._weights() if parameters else {}
-
-        def run(weights: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
-            output: tuple[Tensor, State] = functional_call(self, weights, (x, state))
-            return output
-
-        (y, _), pull_back = vjp(run, weights, x, state)  # type: ignore[misc]
-        weight_bars, x_bar, before_bar = pull_back((y_bar, state_bar))
-        return TileAdjoint(y, x_bar, before_bar, weight_bars if parameters else None)
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: weight.detach() for name, weight in self.named_parameters()}
+        return derived_vjp(self, x, state, y_bar, state_bar, parameters=parameters)

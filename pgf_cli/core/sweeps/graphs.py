@@ -44,7 +44,7 @@ def replayed_vjp(model: StreamingModel, *, parameters: bool) -> Callable[..., Ti
 
 def _can_be_recorded(model: StreamingModel, verb: str) -> bool:
     """On a CUDA device, by the family's own formulas: what ``torch.func`` derives may make the host wait."""
-    return model.device.type == "cuda" and getattr(type(model), verb) is not getattr(StreamingModel, verb)
+    return model.device.type == "cuda" and model.has_own(verb)
 
 
 def record(launch: Launch) -> tuple[Callable[[], None], State]:
