@@ -16,6 +16,11 @@ BASE_IDS = BaseIds(3, 1, 2, 0, 5)
 """Not in the order A, C, G, T, so that a mix-up of ids shows."""
 
 
+def pytest_configure() -> None:
+    # Under nohup it is ignored, by children too, and what is ignored stays so: the tests of signals mean a terminal's.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
