@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.models.protocol import SequenceModel
 
 SMALLEST_TILE, LARGEST_TILE = 256, 2048
 """Below, calling the loops takes longer than running them; above, nothing was faster."""
@@ -23,11 +23,11 @@ def cache_bytes() -> int:
     return max(sizes, default=_USUAL_CACHE_BYTES)
 
 
-def default_tile(model: StreamingModel, tangents: int) -> int:
+def default_tile(model: SequenceModel, tangents: int) -> int:
     """Return the tile, a power of two, of which a model's widest activation fits in the cache twice: read, and written.
 
     Args:
-        model: any streaming model.
+        model: any model.
         tangents: swept beside the primal.
     """
     row_bytes = 2 * (1 + tangents) * model.width * model.dtype.itemsize

@@ -9,9 +9,18 @@ import torch
 from torch import Tensor
 
 from pgf_cli.core.bases import BaseCodes
-from pgf_cli.core.models import StreamingModel
-from pgf_cli.core.objectives import Objective
-from pgf_cli.core.sweeps import AdjointEdge, AdjointSweep, AdjointTile, Schedule, adjoint_sweep
+from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.objectives import Objective, Targets
+from pgf_cli.core.sweeps import (
+    DEFAULT_SPACE,
+    AdjointEdge,
+    AdjointSweep,
+    AdjointTile,
+    FeatureSpace,
+    Schedule,
+    TwoDirectionAdjointSweep,
+    adjoint_sweep,
+)
 from pgf_cli.core.sweeps.adjoint import SNAPSHOT_BUDGET
 from pgf_cli.sweeps.finite import check_finite
 from pgf_cli.sweeps.record import SweptRecord
@@ -40,7 +49,9 @@ class Gradient(NamedTuple):
 class GradientSweep:
     """An iterable of ``Gradient`` from right to left."""
 
-    def __init__(self, sweep: AdjointSweep, record: SweptRecord, edges: Collection[int]) -> None:
+    def __init__(
+        self, sweep: AdjointSweep | TwoDirectionAdjointSweep, record: SweptRecord, edges: Collection[int]
+    ) -> None:
         self._sweep, self._record, self._edges = sweep, record, edges
 
     @property
@@ -65,7 +76,7 @@ class GradientSweep:
 
 
 def gradients(
-    model: StreamingModel,
+    model: SequenceModel,
     record: SweptRecord,
     objective: Objective,
     *,
@@ -76,12 +87,14 @@ def gradients(
     folder: Path | None = None,
     begin: AdjointEdge | None = None,
     edges: Collection[int] = (),
+    space: FeatureSpace = DEFAULT_SPACE,
+    masked: Targets | None = None,
     advance: Callable[[int], None] = lambda bases: None,
 ) -> GradientSweep:
     """Return the gradients of an objective, from right to left; see ``core.sweeps.adjoint_sweep``.
 
     Args:
-        model: any streaming model.
+        model: any model.
         record: the bases on the strand that is read; positions are along it.
         objective: gives w.
         start, end: what is read, 0-based half-open.
@@ -90,6 +103,8 @@ def gradients(
         folder: where snapshots go; None: memory.
         begin: go on from this edge, leftwards.
         edges: positions, among those where tiles begin, at which a piece shall begin, too.
+        space: where a two-direction model's features are kept.
+        masked: positions that a two-direction model reads as [MASK].
         advance: told how many bases were read forwards.
 
     Raises:
@@ -97,7 +112,7 @@ def gradients(
     """
     sweep = adjoint_sweep(
         model, record, objective, start=start, end=end, tile=tile, budget=budget, folder=folder, begin=begin,
-        advance=advance,
+        space=space, masked=masked, advance=advance,
     )  # fmt: skip
     return GradientSweep(sweep, record, edges)
 

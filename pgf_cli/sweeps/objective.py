@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.objectives import Logit, LogLikelihood, Objective, SumOutputs, Targets
 from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.errors import UsageError
@@ -23,7 +23,7 @@ class NamedObjective:
     channels: int
     """Of the model's output."""
 
-    def over(self, targets: Targets | None, model: StreamingModel) -> Objective:
+    def over(self, targets: Targets | None, model: SequenceModel) -> Objective:
         """Return the objective at target positions, in the coordinates of the sweep; None: at all."""
         # Where tiles come back to; the adjoint sweep sends weights on to the model.
         host = torch.device("cpu")
@@ -47,7 +47,7 @@ def output_layer_for(objective: str | None, output_layer: OutputLayer | None) ->
     return "logits"
 
 
-def choose_objective(name: str | None, model: StreamingModel, alphabet: Mapping[str, int]) -> NamedObjective:
+def choose_objective(name: str | None, model: SequenceModel, alphabet: Mapping[str, int]) -> NamedObjective:
     """Return the objective of that name; None is ``loglik`` where the output is log-probabilities, else ``sum``.
 
     Args:
@@ -59,9 +59,8 @@ def choose_objective(name: str | None, model: StreamingModel, alphabet: Mapping[
         UsageError: it cannot be read, or the model's output does not have it.
     """
     name = name or ("loglik" if model.output == "logprobs" else "sum")
-    x = torch.zeros(1, X_COLUMNS, dtype=model.dtype, device=model.device)
     with torch.no_grad():
-        channels = model.forward(x, model.initial_state(x[: model.lookahead]))[0].shape[1]
+        channels = model.whole(torch.zeros(1, X_COLUMNS, dtype=model.dtype, device=model.device)).shape[1]
     if name.startswith("logit:"):
         return NamedObjective(name, _column(name, alphabet, channels), channels)
     if name == "loglik" and model.output != "logprobs":

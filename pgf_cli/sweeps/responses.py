@@ -1,10 +1,11 @@
 """Responses: y_dot = J v along a record, left to right."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pgf_cli.core.directions import Direction
-from pgf_cli.core.models import StreamingModel
-from pgf_cli.core.sweeps import TangentEdge, TangentTile, tangent_sweep
+from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.objectives import Targets
+from pgf_cli.core.sweeps import DEFAULT_SPACE, FeatureSpace, TangentEdge, TangentTile, tangent_sweep
 from pgf_cli.errors import UsageError
 from pgf_cli.sweeps.finite import check_finite
 from pgf_cli.sweeps.record import SweptRecord
@@ -15,7 +16,7 @@ def tangents_carried(directions: int, ghost_distance: int) -> int:
     return directions * (3 if ghost_distance else 1)
 
 
-def check_ghost_distance(distance: int, model: StreamingModel) -> None:
+def check_ghost_distance(distance: int, model: SequenceModel) -> None:
     """See that a model can be swept with ghosts of that distance; 0 is none.
 
     Raises:
@@ -29,7 +30,7 @@ def check_ghost_distance(distance: int, model: StreamingModel) -> None:
 
 
 def responses(
-    model: StreamingModel,
+    model: SequenceModel,
     record: SweptRecord,
     direction: Direction,
     *,
@@ -38,26 +39,33 @@ def responses(
     tile: int,
     ghost_distance: int | None = None,
     begin: TangentEdge | None = None,
+    space: FeatureSpace = DEFAULT_SPACE,
+    masked: Targets | None = None,
+    advance: Callable[[int], None] = lambda bases: None,
 ) -> Iterator[TangentTile]:
     """Yield output, derivative and ghost of each tile from left to right; see ``core.sweeps.tangent_sweep``.
 
     Args:
-        model: any streaming model.
+        model: any model.
         record: the bases on the strand that is read; positions are along it.
         direction: the K directions.
         start, end: what is read, 0-based half-open.
         tile: bases per tile.
         ghost_distance: W; None carries no ghosts.
         begin: go on from this edge.
+        space: where a two-direction model's features are kept.
+        masked: positions that a two-direction model reads as [MASK].
+        advance: told how many bases a two-direction model has read, as a share of all layers.
 
     Raises:
         NonFiniteError: a derivative is not a number.
     """
     tiles = tangent_sweep(
-        model, record, direction, start=start, end=end, tile=tile, ghost_distance=ghost_distance, begin=begin
-    )
+        model, record, direction, start=start, end=end, tile=tile, ghost_distance=ghost_distance, begin=begin,
+        space=space, masked=masked, advance=advance,
+    )  # fmt: skip
     for tile_read in tiles:
         edge = tile_read.after
-        states = (edge.state, edge.state_dot)
+        states = () if edge is None else (edge.state, edge.state_dot)
         check_finite("response", tile_read.y_dot, tile_read.bases, tile_read.start, record, states, last=False)
         yield tile_read

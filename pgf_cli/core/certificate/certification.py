@@ -3,6 +3,7 @@
 import copy
 import math
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from pgf_cli.core.certificate.derivatives import (
 from pgf_cli.core.certificate.precision import precision_text
 from pgf_cli.core.certificate.probes import DeepProbe
 from pgf_cli.core.directions import Contrast
-from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.models.protocol import SequenceModel, StreamingModel
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep
 
@@ -42,18 +43,19 @@ RAGGED_TILE = 37
 """Tile of the checks in tiles: odd, and no divisor of the probe's length, so that the last tile is short."""
 
 
-def certify(model: StreamingModel, probe: BaseCodes, *, deep: DeepProbe | None = None, seed: int = 0) -> Certificate:
+def certify(model: SequenceModel, probe: BaseCodes, *, deep: DeepProbe | None = None, seed: int = 0) -> Certificate:
     """Check tangent and adjoint of ``model`` along the contrast direction v on a probe (T,) of base codes without N.
 
-    The finite differences use ``forward``, the definition in plain torch, so they check the fast analytic path and
+    The finite differences use ``whole``, the definition in plain torch, so they check the fast analytic path and
     not merely its consistency with itself. The adjoint is checked against the tangent by <w, J v> = <J^T w, v>.
     float32 is judged by the model's own conditioning (``conditioning``); float64 is not judged by float32.
 
     Args:
-        model: any streaming model in float32 or float64, its matrix products in the same or in bfloat16.
+        model: any model in float32 or float64, its matrix products in the same or in bfloat16.
         probe: base codes, (T,), T >= 1.
         deep: where the state is old; read in the model's own number format and in float64. A float64 model does
-            without it: there is nothing better to compare it with.
+            without it: there is nothing better to compare it with. So does one that reads in both directions: its
+            states grow old within the probe's own reading only.
         seed: of the weights w.
     """
     double = copy.deepcopy(model).to(torch.float64)
@@ -78,8 +80,8 @@ def certify(model: StreamingModel, probe: BaseCodes, *, deep: DeepProbe | None =
         detail, floor = "J v of the whole probe in one tile, weights as rounded", ROUNDING_FLOORS[torch.bfloat16]
         checks.append(Check("bfloat16 products against float64", detail, halved, floor))
         errors = [halved]
-    if deep is not None and model.dtype == torch.float32:
-        found, deep_kappa = _deep_check(model, double, deep)
+    if deep is not None and isinstance(model, StreamingModel) and model.dtype == torch.float32:
+        found, deep_kappa = _deep_check(model, cast(StreamingModel, double), deep)
         checks.append(found)
         errors.append(found.error)
         kappa = max(kappa, deep_kappa)
@@ -110,7 +112,7 @@ def run_gap_check(
     )
 
 
-def _consistency(model: StreamingModel, probe: BaseCodes, kappa: float, seed: int) -> list[Check]:
+def _consistency(model: SequenceModel, probe: BaseCodes, kappa: float, seed: int) -> list[Check]:
     """Compare the two sweeps, and tiles with one tile, in the number format of the run."""
     dtype = str(model.product_dtype).removeprefix("torch.")
     threshold = max(ROUNDING_FLOORS[model.product_dtype], FACTOR * _kappa_in(model.product_dtype, kappa))
@@ -160,7 +162,7 @@ class _Weighted:
         return self._w[start : start + len(codes)]
 
 
-def _adjoint_gap(model: StreamingModel, probe: BaseCodes, y_dot: Tensor, seed: int) -> float:
+def _adjoint_gap(model: SequenceModel, probe: BaseCodes, y_dot: Tensor, seed: int) -> float:
     """|<w, J v> - <J^T w, v>| / ||J v||, summed in float64, for J v = y_dot (T, C) and w standard normal."""
     normal = torch.randn(y_dot.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     w = normal.to(y_dot)

@@ -21,6 +21,7 @@ import copy
 import math
 from collections import deque
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -30,8 +31,10 @@ from pgf_cli.core.certificate.checks import relative_error
 from pgf_cli.core.certificate.derivatives import derivative, derivative_from
 from pgf_cli.core.certificate.probes import DeepProbe
 from pgf_cli.core.directions import Contrast
-from pgf_cli.core.models.protocol import StreamingModel, map_state
+from pgf_cli.core.models.protocol import SequenceModel, StreamingModel, map_state
 from pgf_cli.core.sweeps import TangentEdge, tangent_sweep
+
+Model = TypeVar("Model", bound=SequenceModel)
 
 UNIT = 2.0**-24
 """Half the spacing of float32's numbers, relative: what one rounding does at most."""
@@ -44,7 +47,7 @@ STRETCH = 256
 """Bases whose roundings of the state are made at once."""
 
 
-def weight_kappa(double: StreamingModel, probe: BaseCodes, exact: Tensor) -> float:
+def weight_kappa(double: SequenceModel, probe: BaseCodes, exact: Tensor) -> float:
     """Return the mean over three seeds of the relative change of J v when every weight moves.
 
     Args:
@@ -76,7 +79,7 @@ def _mean_change(changed: Iterable[Tensor], exact: Tensor) -> float:
     return sum(errors) / len(errors)
 
 
-def _moved(model: StreamingModel, seed: int) -> StreamingModel:
+def _moved(model: Model, seed: int) -> Model:
     """The model with every weight multiplied by 1 + UNIT xi."""
     generator = torch.Generator().manual_seed(seed)
     moved = copy.deepcopy(model)
@@ -96,11 +99,11 @@ def _rounded(model: StreamingModel, deep: DeepProbe, seed: int) -> Tensor:
     edge: TangentEdge | None = None
     for end in range(STRETCH, deep.lead - STRETCH + 1, STRETCH):
         (tile,) = tangent_sweep(model, deep.codes, Contrast(), end=end, tile=STRETCH, begin=edge)
-        edge = tile.after._replace(
-            state=map_state(rounded, tile.after.state), state_dot=map_state(rounded, tile.after.state_dot)
+        edge = tile.edge._replace(
+            state=map_state(rounded, tile.edge.state), state_dot=map_state(rounded, tile.edge.state_dot)
         )
     (last,) = deque(tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=STRETCH, begin=edge), maxlen=1)
-    return derivative_from(model, deep, last.after)
+    return derivative_from(model, deep, last.edge)
 
 
 def _roundings(like: Tensor, generator: torch.Generator, count: int) -> Tensor:

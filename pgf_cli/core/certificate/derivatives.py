@@ -9,7 +9,7 @@ from torch import Tensor
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate.probes import DeepProbe
 from pgf_cli.core.directions import Contrast
-from pgf_cli.core.models.protocol import StreamingModel
+from pgf_cli.core.models.protocol import SequenceModel, StreamingModel
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import TangentEdge, TangentTile, tangent_sweep
 from pgf_cli.core.tiles import default_tile
@@ -18,7 +18,7 @@ STEP = 2e-6
 """Of the finite differences. Their truncation goes as its fourth power; what float64 rounds, some 1e-9, as 1 / step."""
 
 
-def derivative(model: StreamingModel, probe: BaseCodes, tile: int) -> Tensor:
+def derivative(model: SequenceModel, probe: BaseCodes, tile: int) -> Tensor:
     """Return J v, (T, C)."""
     return _y_dot(tangent_sweep(model, probe, Contrast(), end=len(probe), tile=tile))
 
@@ -27,7 +27,7 @@ def state_at_probe(model: StreamingModel, deep: DeepProbe) -> TangentEdge:
     """Sweep the bases before a deep probe; return the state that is handed to it, with its tangent."""
     tiles = tangent_sweep(model, deep.codes, Contrast(), end=deep.lead, tile=default_tile(model, 1))
     (last,) = deque(tiles, maxlen=1)
-    return last.after
+    return last.edge
 
 
 def derivative_from(model: StreamingModel, deep: DeepProbe, state: TangentEdge) -> Tensor:
@@ -39,10 +39,10 @@ def derivative_from(model: StreamingModel, deep: DeepProbe, state: TangentEdge) 
     return _y_dot(tangent_sweep(model, deep.codes, Contrast(), end=end, tile=end - deep.lead, begin=state))
 
 
-def richardson_difference(model: StreamingModel, probe: BaseCodes) -> Tensor:
+def richardson_difference(model: SequenceModel, probe: BaseCodes) -> Tensor:
     """Return (4 D(step / 2) - D(step)) / 3 for the central difference D(h) = (F(x + h v) - F(x - h v)) / (2 h), (T, C).
 
-    F is the model's ``forward``, its definition in plain torch. D is off by c h^2 + O(h^4), and c cancels.
+    F is the model's ``whole``, its definition in plain torch. D is off by c h^2 + O(h^4), and c cancels.
 
     Source: Richardson 1911; e.g. Press et al., Numerical Recipes, section 5.7.
     """
@@ -50,14 +50,11 @@ def richardson_difference(model: StreamingModel, probe: BaseCodes) -> Tensor:
     return (4 * narrow - wide) / 3
 
 
-def _central_difference(model: StreamingModel, probe: BaseCodes, step: float) -> Tensor:
+def _central_difference(model: SequenceModel, probe: BaseCodes, step: float) -> Tensor:
     x = one_hot(probe, model.dtype, model.device)
     v = Contrast().tangents(0, x)[0]
     with torch.no_grad():
-        ahead, behind = (
-            model.forward(moved, model.initial_state(moved[: model.lookahead]))[0]
-            for moved in (x + step * v, x - step * v)
-        )
+        ahead, behind = (model.whole(moved) for moved in (x + step * v, x - step * v))
     return ((ahead - behind) / (2 * step)).cpu()
 
 

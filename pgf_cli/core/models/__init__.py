@@ -6,7 +6,8 @@ from pgf_cli.core.models.mamba import MambaLM
 from pgf_cli.core.models.mamba2 import Mamba2LM
 from pgf_cli.core.models.mamba2_block import Mamba2Config
 from pgf_cli.core.models.mamba_block import MambaConfig
-from pgf_cli.core.models.protocol import BaseIds, StreamingModel
+from pgf_cli.core.models.protocol import BaseIds, SequenceModel, StreamingModel
+from pgf_cli.core.models.two_direction import TwoDirectionModel
 
 __all__ = [
     "BaseIds",
@@ -17,5 +18,7 @@ __all__ = [
     "MambaConfig",
     "MambaLM",
     "OutputLayer",
+    "SequenceModel",
     "StreamingModel",
+    "TwoDirectionModel",
 ]

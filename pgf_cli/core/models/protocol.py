@@ -11,7 +11,16 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.derived import TANGENTS_ONLY, derived_jvp, derived_vjp, no_tangents
 from pgf_cli.core.models.tile_derivatives import InitialAdjoint, State, TileAdjoint, TileDual, map_state
 
-__all__ = ["BaseIds", "InitialAdjoint", "State", "StreamingModel", "TileAdjoint", "TileDual", "map_state"]
+__all__ = [
+    "BaseIds",
+    "InitialAdjoint",
+    "SequenceModel",
+    "State",
+    "StreamingModel",
+    "TileAdjoint",
+    "TileDual",
+    "map_state",
+]
 
 
 class BaseIds(NamedTuple):
@@ -35,18 +44,14 @@ class _InitialState(nn.Module):
         return self.model.initial_state(first)
 
 
-class StreamingModel(nn.Module, ABC):
-    """A causal model that reads x (T, 5) tile by tile; between tiles only its state passes.
-
-    A new family implements ``initial_state`` and ``forward`` in differentiable torch and is exact from the first day:
-    ``jvp`` and ``vjp`` come from ``torch.func``. A family that knows its analytic form overrides them.
-    """
+class SequenceModel(nn.Module, ABC):
+    """A model that maps a sequence x (L, 5) to an output y (L, C); whoever sweeps it knows which kind it is."""
 
     lookahead: int = 0
     """How many of the first inputs the initial state is a function of."""
 
     output: OutputLayer
-    """Which output ``forward`` returns."""
+    """Which output the model gives."""
 
     reads_n: bool = True
     """Whether the model has an input for N."""
@@ -57,12 +62,8 @@ class StreamingModel(nn.Module, ABC):
         return 256
 
     @abstractmethod
-    def initial_state(self, first: Tensor) -> State:
-        """Return the state before the first base, a function of the first min(L, lookahead) inputs (., 5)."""
-
-    @abstractmethod
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one tile x (T, 5); return its output y (T, channels of the output) and the state after it."""
+    def whole(self, x: Tensor) -> Tensor:
+        """Map a whole sequence x (L, 5) to y (L, C): the definition, in differentiable torch."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -79,6 +80,27 @@ class StreamingModel(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+
+class StreamingModel(SequenceModel):
+    """A causal model that reads x (T, 5) tile by tile; between tiles only its state passes.
+
+    A new family implements ``initial_state`` and ``forward`` in differentiable torch and is exact from the first day:
+    ``jvp`` and ``vjp`` come from ``torch.func``. A family that knows its analytic form overrides them.
+    """
+
+    def whole(self, x: Tensor) -> Tensor:
+        """Read a whole sequence as one tile."""
+        y: Tensor = self.forward(x, self.initial_state(x[: self.lookahead]))[0]
+        return y
+
+    @abstractmethod
+    def initial_state(self, first: Tensor) -> State:
+        """Return the state before the first base, a function of the first min(L, lookahead) inputs (., 5)."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one tile x (T, 5); return its output y (T, channels of the output) and the state after it."""
 
     def has_own(self, verb: str) -> bool:
         """Whether ``jvp`` or ``vjp`` are the family's own formulas, not those that ``torch.func`` derives."""

@@ -6,52 +6,29 @@ from the state before it and differentiated. Between tiles only the adjoint of t
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pgf_cli.core.bases import N_CODE, BaseCodes, BaseSequence
-from pgf_cli.core.models.protocol import InitialAdjoint, State, StreamingModel, TileAdjoint, map_state
-from pgf_cli.core.objectives import Objective
+from pgf_cli.core.models.protocol import InitialAdjoint, SequenceModel, State, StreamingModel, TileAdjoint, map_state
+from pgf_cli.core.models.two_direction import TwoDirectionModel
+from pgf_cli.core.objectives import Objective, Targets
 from pgf_cli.core.one_hot import one_hot_rows
+from pgf_cli.core.sweeps.adjoint_tile import AdjointEdge, AdjointTile
 from pgf_cli.core.sweeps.device import HostLink
+from pgf_cli.core.sweeps.features import DEFAULT_SPACE, FeatureSpace
 from pgf_cli.core.sweeps.graphs import replayed_jvp, replayed_vjp
-from pgf_cli.core.sweeps.snapshots import Schedule, make_schedule, open_store, walk_back
+from pgf_cli.core.sweeps.snapshots import Schedule, SnapshotSpace, make_schedule, open_store, walk_back
+from pgf_cli.core.sweeps.two_direction_adjoint import TwoDirectionAdjointSweep
 from pgf_cli.core.threads import flush_denormals
 
 SNAPSHOT_BUDGET = 256 * 10**6
 """Bytes of snapshots kept at most, unless told otherwise."""
 
 
-class AdjointEdge(NamedTuple):
-    """All that passes a tile's left edge: with it the sweep goes on elsewhere, to the same bytes."""
-
-    position: int
-    """0-based position of the tile's first base."""
-    state_bar: State | None
-    """The adjoint of the state there; None right of the last target, where nothing has been differentiated yet."""
-
-
-class AdjointTile(NamedTuple):
-    """What an adjoint sweep yields for each tile; its tensors are on the host."""
-
-    start: int
-    """0-based position of the tile's first base in its record."""
-    bases: BaseCodes
-    """Base codes, (T,)."""
-    y: Tensor
-    """The model's output, (T, C)."""
-    x_bar: Tensor
-    """The gradient with respect to the one-hot input, (T, 5): 0 in the N column and in the row of an N."""
-    value: float
-    """The tile's share of the objective, summed in float64."""
-    before: AdjointEdge | None
-    """What passes the tile's left edge, on the model's device; None where x_bar lacks the initial state's share."""
-
-
 def adjoint_sweep(
-    model: StreamingModel,
+    model: SequenceModel,
     sequence: BaseSequence,
     objective: Objective,
     *,
@@ -62,15 +39,17 @@ def adjoint_sweep(
     folder: Path | None = None,
     parameters: bool = False,
     begin: AdjointEdge | None = None,
+    space: FeatureSpace = DEFAULT_SPACE,
+    masked: Targets | None = None,
     advance: Callable[[int], None] = lambda bases: None,
-) -> "AdjointSweep":
+) -> "AdjointSweep | TwoDirectionAdjointSweep":
     """Return a sweep that yields the gradient of an objective, tile by tile from RIGHT TO LEFT.
 
     The gradient is that of the whole sequence ``sequence[start:end]`` and is never cut at a tile's edge. To the model,
     ``start`` is the first base. Tiles right of the last target are not differentiated.
 
     Args:
-        model: any streaming model.
+        model: a streaming model, or one that reads in both directions.
         sequence: base codes of the record.
         objective: its weights are asked for in positions of the record.
         start: 0-based position of the first base read.
@@ -80,7 +59,10 @@ def adjoint_sweep(
         folder: where to keep the snapshots in a nameless file; None keeps them in memory.
         parameters: whether to sum the gradients of the model's parameters, too.
         begin: go on from this edge of the same sweep, leftwards; None begins at ``end``. Sums are of what is left.
-        advance: told how many bases were read forwards, tile by tile, beside those of the tiles that are yielded.
+        space: where features between layers are kept. Two-direction models alone.
+        masked: positions whose base is read as [MASK]. Two-direction models alone.
+        advance: told how many bases were read forwards, tile by tile, beside those of the tiles that are yielded; by a
+            two-direction model, a share of all layers' work: ``end - start`` in all.
 
     Raises:
         SnapshotBudgetError: the budget holds fewer than two states.
@@ -88,6 +70,14 @@ def adjoint_sweep(
 
     Source: phi = sum w y, so dphi/dx = J^T w; the recurrence's adjoint h_bar_(t-1) = a_t h_bar_t + (that of y_(t-1)).
     """
+    if isinstance(model, TwoDirectionModel):
+        if parameters:
+            raise ValueError("the parameters' gradients are there for streaming models alone")
+        return TwoDirectionAdjointSweep(
+            model, sequence, objective, start=start, end=end, tile=tile, snapshots=SnapshotSpace(budget, folder),
+            space=space, masked=masked, advance=advance,
+        )  # fmt: skip
+    assert isinstance(model, StreamingModel)
     return AdjointSweep(model, sequence, objective, start, end, tile, budget, folder, parameters, begin, advance)
 
 

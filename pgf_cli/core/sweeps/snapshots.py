@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -55,6 +55,15 @@ class Schedule:
     """Tiles read forwards beyond the first forward sweep, their differentiation not counted."""
 
 
+class SnapshotSpace(NamedTuple):
+    """Where snapshots may be kept."""
+
+    budget: int
+    """Bytes at most."""
+    folder: Path | None = None
+    """Where a nameless file of them is; None: memory."""
+
+
 class Store(Protocol):
     """States by slot number; a slot may be written again."""
 
@@ -82,6 +91,11 @@ def make_schedule(tiles: int, initial: State, budget: int) -> Schedule:
     slots = max(1, min(tiles - 1, budget // max(1, state_bytes)))
     if slots < 2 < tiles:
         raise SnapshotBudgetError(budget, state_bytes)
+    return schedule_of(tiles, slots, state_bytes)
+
+
+def schedule_of(tiles: int, slots: int, state_bytes: int) -> Schedule:
+    """Return the schedule that walks back over ``tiles`` tiles with ``slots`` snapshots of so many bytes."""
     repeats = _repeats(tiles, slots)
     forward = repeats * tiles - comb(slots + repeats, slots + 1)
     return Schedule(tiles, slots, state_bytes, max(0, forward - (tiles - 1)))

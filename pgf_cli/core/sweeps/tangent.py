@@ -1,52 +1,29 @@
 """The tangent sweep: y_dot = J v in one left-to-right pass, in memory that does not depend on the length."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pgf_cli.core.bases import BaseCodes, BaseSequence
 from pgf_cli.core.directions import Direction
-from pgf_cli.core.models.protocol import State, StreamingModel, map_state
+from pgf_cli.core.models.protocol import SequenceModel, State, StreamingModel, map_state
+from pgf_cli.core.models.two_direction import TwoDirectionModel
+from pgf_cli.core.objectives import Targets
 from pgf_cli.core.one_hot import one_hot_rows
 from pgf_cli.core.sweeps.device import HostLink
+from pgf_cli.core.sweeps.features import DEFAULT_SPACE, FeatureSpace
 from pgf_cli.core.sweeps.graphs import replayed_jvp
 from pgf_cli.core.sweeps.snapshots import leaves
+from pgf_cli.core.sweeps.tangent_tile import TangentEdge, TangentTile
+from pgf_cli.core.sweeps.two_direction_tangent import two_direction_tangent_sweep
 
 # Tangents by the age of what seeded them: before the previous block, in the previous block, in this one.
 OLD, PREVIOUS, CURRENT = range(3)
 
 
-class TangentEdge(NamedTuple):
-    """All that passes a tile's right edge: with it the sweep goes on elsewhere, to the same bytes."""
-
-    position: int
-    """0-based position of the first base after the tile."""
-    state: State
-    state_dot: State
-    """The state's tangents, each with a leading ages x K; a leading 0 before the direction begins."""
-
-
-class TangentTile(NamedTuple):
-    """What a tangent sweep yields for each tile; its tensors are on the host."""
-
-    start: int
-    """0-based position of the tile's first base in its record."""
-    bases: BaseCodes
-    """Base codes, (T,)."""
-    y: Tensor
-    """The model's output, (T, C)."""
-    y_dot: Tensor
-    """Its derivative along K directions, (K, T, C)."""
-    ghost_dot: Tensor | None
-    """The part of ``y_dot`` that goes back to what lies far upstream, (K, T, C); None unless asked for."""
-    after: TangentEdge
-    """What passes the tile's right edge, on the model's device."""
-
-
 def tangent_sweep(
-    model: StreamingModel,
+    model: SequenceModel,
     sequence: BaseSequence,
     direction: Direction,
     *,
@@ -55,6 +32,9 @@ def tangent_sweep(
     tile: int,
     ghost_distance: int | None = None,
     begin: TangentEdge | None = None,
+    space: FeatureSpace = DEFAULT_SPACE,
+    masked: Targets | None = None,
+    advance: Callable[[int], None] = lambda bases: None,
 ) -> Iterator[TangentTile]:
     """Yield the output and its exact derivative along K directions, tile by tile.
 
@@ -65,20 +45,31 @@ def tangent_sweep(
     With a ghost distance W the sweep is cut into blocks of W bases, and each direction is carried as three tangents: of
     what was seeded before the previous block, in it, and in this block. A new block begins by adding the second to the
     first. By linearity their sum is the tangent, and the first is the exact response to what lies at least W bases
-    upstream, without the cancellation of a difference.
+    upstream, without the cancellation of a difference. For a model that reads in both directions see
+    ``two_direction_tangent``: all layers are swept before the first tile is yielded.
 
     Args:
-        model: any streaming model.
+        model: a streaming model, or one that reads in both directions.
         sequence: base codes of the record.
         direction: the K directions.
         start: 0-based position of the first base read.
         end: one past the last base read.
         tile: bases per tile; the last one, and the last of a block, may be shorter.
         ghost_distance: W, at least the model's lookahead; None carries no ghosts.
-        begin: go on from this edge of the same sweep; None begins at ``start``.
+        begin: go on from this edge of the same sweep; None begins at ``start``. Streaming models alone.
+        space: where features between layers are kept. Two-direction models alone, as are the rest.
+        masked: positions whose base is read as [MASK].
+        advance: told how many bases were read, as a share of all layers: ``end - start`` in all.
 
     Source: Phase Gradient Flow by tiled operator-space evolution, arXiv 2512.23068.
     """
+    if isinstance(model, TwoDirectionModel):
+        yield from two_direction_tangent_sweep(
+            model, sequence, direction, start=start, end=end, tile=tile, ghost_distance=ghost_distance, space=space,
+            masked=masked, advance=advance,
+        )  # fmt: skip
+        return
+    assert isinstance(model, StreamingModel)
     sweep = _Sweep(model, sequence, direction, ages=1 if ghost_distance is None else 3)
     if begin is None:
         # What this sets is global to the thread: entered anew for each step, it does not leak into the caller's code.
