@@ -10,7 +10,7 @@ from pgf_cli.api.arguments import speaking_of_arguments
 from pgf_cli.checkpoints import Checkpoint, read_checkpoint
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.core.devices import resolve_device
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 
 
 class Model:
@@ -32,11 +32,11 @@ class Model:
         self.output_layer: OutputLayer = self.streaming.output
 
     @cached_property
-    def streaming(self) -> StreamingModel:
+    def streaming(self) -> SequenceModel:
         """The model as sweeps take it."""
         return self.with_output(self._asked)
 
-    def with_output(self, output_layer: OutputLayer | None) -> StreamingModel:
+    def with_output(self, output_layer: OutputLayer | None) -> SequenceModel:
         """Return the model as sweeps take it, with another output.
 
         Raises:
@@ -44,7 +44,7 @@ class Model:
         """
         return self._build(output_layer)
 
-    def _built(self, output_layer: OutputLayer | None) -> StreamingModel:
+    def _built(self, output_layer: OutputLayer | None) -> SequenceModel:
         return self.checkpoint.build(output_layer, getattr(torch, self.dtype), self.device)
 
     def __repr__(self) -> str:

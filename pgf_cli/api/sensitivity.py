@@ -17,7 +17,7 @@ from pgf_cli.api.sequences import Sequence, named_codes
 from pgf_cli.core.bases import LETTERS, N_CODE, BaseCodes
 from pgf_cli.core.certificate import Certificate, certify, take_deep_probe, take_probe
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.objectives import Targets
 from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.core.threads import sweeping_on
@@ -64,7 +64,7 @@ class Sensitivity:
     gradient: Values | None
     logprobs: Values | None
     objective: float | None
-    _model: StreamingModel
+    _model: SequenceModel
 
     @cached_property
     def certificate(self) -> Certificate:

@@ -14,7 +14,7 @@ from pgf_cli.checkpoints.errors import UnsupportedArchitectureError
 from pgf_cli.checkpoints.family import Family, Head, ModelConfig
 from pgf_cli.checkpoints.registry import family_of
 from pgf_cli.checkpoints.safetensors_file import bytes_of
-from pgf_cli.core.models import BaseIds, OutputLayer, StreamingModel
+from pgf_cli.core.models import BaseIds, OutputLayer, SequenceModel
 from pgf_cli.core.ops.linear import Linear
 from pgf_cli.errors import UsageError
 from pgf_cli.inputs import InputFile
@@ -104,7 +104,7 @@ class Checkpoint:
             )
         return self.config
 
-    def build(self, output: OutputLayer | None, dtype: torch.dtype, device: torch.device) -> StreamingModel:
+    def build(self, output: OutputLayer | None, dtype: torch.dtype, device: torch.device) -> SequenceModel:
         """Make the model, for inference only.
 
         Args:

@@ -10,7 +10,7 @@ from torch import Tensor
 from pgf_cli.checkpoints.layout import Layout
 from pgf_cli.checkpoints.sizes import Axis
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models.protocol import BaseIds, StreamingModel
+from pgf_cli.core.models.protocol import BaseIds, SequenceModel
 
 HEAD = "lm_head.weight"
 """What a family with a head of its own calls it."""
@@ -42,7 +42,7 @@ class Family(Generic[C]):
     """What our own format calls it: ``architecture``."""
     config: type[C]
     """Fields of ``int``, ``float`` and ``bool``, named as the field names them: d_model, d_inner, d_state, ..."""
-    make: Callable[[C, BaseIds, OutputLayer], StreamingModel]
+    make: Callable[[C, BaseIds, OutputLayer], SequenceModel]
     """The model of a config; a family without tokens ignores the ids."""
     sizes: Callable[[Mapping[str, Tensor], object], Mapping[str, int | bool]]
     """What the tensors alone decide, by the names of the config's fields; the second argument is for messages."""
@@ -65,7 +65,7 @@ class Family(Generic[C]):
         """Return what the model can be asked for, the default first."""
         return ("hidden",) if self.head(config) == "none" else ("logprobs", "logits", "hidden")
 
-    def empty_model(self, config: C, base_ids: BaseIds | None, output: OutputLayer) -> StreamingModel:
+    def empty_model(self, config: C, base_ids: BaseIds | None, output: OutputLayer) -> SequenceModel:
         """Make a model whose weights hold nothing yet.
 
         Args:

@@ -32,6 +32,13 @@ class Fields:
             raise self.wrong(name, f"a whole number from 1 to {LARGEST:,}")
         return value
 
+    def token(self, name: str) -> int | None:
+        """Return a token's id, -1 for none at all, or None where the field is absent."""
+        value = self.values.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not -1 <= value <= LARGEST):
+            raise self.wrong(name, f"a token from 0 to {LARGEST:,}, or -1 for none")
+        return value
+
     def positive(self, name: str) -> float | None:
         """Return a positive number, or None where the field is absent."""
         value = self.values.get(name)

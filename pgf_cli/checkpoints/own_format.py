@@ -27,6 +27,7 @@ from pgf_cli.checkpoints.layout import Reading
 from pgf_cli.checkpoints.registry import FAMILIES, family_named
 from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes
 from pgf_cli.checkpoints.tensor_file import TensorFile
+from pgf_cli.core.models.embedding import TokenId
 
 LAYOUT = "pgf-sensitivity"
 
@@ -43,8 +44,9 @@ FORMER_NAMES = {
 }
 """What files of earlier versions call the fields of a config."""
 
-_READ: dict[type, Callable[[Fields, str], int | float | bool | None]] = {
+_READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
     int: Fields.whole,
+    TokenId: Fields.token,
     float: Fields.positive,
     bool: Fields.flag,
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.objectives import Objective, Targets
 from pgf_cli.genome import OrientedRecord, Region
 from pgf_cli.sweeps.objective import NamedObjective
@@ -31,7 +31,7 @@ class ObjectivePlan:
         where = ", ".join(map(str, self.targets[:3])) + (" ..." if len(self.targets) > 3 else "")
         return f"{words} ({where or 'everything written'})"
 
-    def on(self, record: OrientedRecord, written: Sequence[Region], model: StreamingModel) -> Objective:
+    def on(self, record: OrientedRecord, written: Sequence[Region], model: SequenceModel) -> Objective:
         """Return the objective of one pass.
 
         Args:

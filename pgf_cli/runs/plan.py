@@ -12,7 +12,7 @@ from pgf_cli.checkpoints import Checkpoint, read_checkpoint
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.devices import resolve_device
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.tiles import default_tile
 from pgf_cli.genome import (
     BaseCounts,
@@ -56,7 +56,7 @@ class RunPlan:
     checkpoint: Checkpoint
     inputs: tuple[InputFile, ...]
     """Every file that the run reads."""
-    model: StreamingModel
+    model: SequenceModel
     tile: int
     """Bases per tile."""
     probe: BaseCodes
@@ -234,7 +234,7 @@ def _request(
     selection: Selection,
     tracks: Sequence[Track],
     sites: Sequence[PulseSite],
-    model: StreamingModel,
+    model: SequenceModel,
     objective: ObjectivePlan | None,
 ) -> OutputRequest:
     said = objective.text(model.output) if objective else None

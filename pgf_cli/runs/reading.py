@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pgf_cli.checkpoints import AlphabetError
-from pgf_cli.core.models import StreamingModel
+from pgf_cli.core.models import SequenceModel
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.genome import (
     BaseCounts,
@@ -118,7 +118,7 @@ def check_pulses(
 
 
 def check_letters(
-    settings: RunSettings, selection: Selection, genome: Genome, model: StreamingModel
+    settings: RunSettings, selection: Selection, genome: Genome, model: SequenceModel
 ) -> tuple[dict[Region, BaseCounts], tuple[str, ...]]:
     """Read all that will be swept: a wrong letter a hundred million bases on is an error now, not in an hour.
 

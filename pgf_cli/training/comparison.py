@@ -88,12 +88,15 @@ def load_language_model(path: Path, alphabet: str | None) -> StreamingModel:
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
-        NoPredictionError: it has no head.
+        NoPredictionError: it has no head, or reads in both directions.
     """
     checkpoint = read_checkpoint(path, alphabet)
     if "logprobs" not in checkpoint.output_layers:
         raise NoPredictionError(path)
-    return checkpoint.build("logprobs", torch.float32, torch.device("cpu"))
+    model = checkpoint.build("logprobs", torch.float32, torch.device("cpu"))
+    if not isinstance(model, StreamingModel):
+        raise NoPredictionError(path, "reads in both directions, so no base is predicted from those before it")
+    return model
 
 
 def _check_letters(model: StreamingModel, genome: Genome, regions: Sequence[Region]) -> None:

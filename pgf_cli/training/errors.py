@@ -29,5 +29,5 @@ class DivergedError(PgfError, ArithmeticError):
 class NoPredictionError(PgfError, ValueError):
     """A model that predicts no bases cannot be scored by how well it does."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} has no language-model head and predicts no bases; evaluate one that has")
+    def __init__(self, path: Path, why: str = "has no language-model head and predicts no bases") -> None:
+        super().__init__(f"{path} {why}; evaluate a causal language model")

@@ -14,7 +14,9 @@ FASTA, CHECKPOINT = "arabidopsis_heldout.fa", "mamba_arabidopsis.safetensors"
 
 def sample_model(dtype: torch.dtype = torch.float32) -> StreamingModel:
     """Return the trained Mamba; its output is ``logprobs``."""
-    return read_checkpoint(sample_data() / CHECKPOINT).build("logprobs", dtype, torch.device("cpu"))
+    model = read_checkpoint(sample_data() / CHECKPOINT).build("logprobs", dtype, torch.device("cpu"))
+    assert isinstance(model, StreamingModel)
+    return model
 
 
 def untrained_sample_model(seed: int) -> StreamingModel:

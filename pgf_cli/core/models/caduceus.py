@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.branch import Branch, Mixer
-from pgf_cli.core.models.embedding import standard_normal_embedding
+from pgf_cli.core.models.embedding import TokenId, standard_normal_embedding
 from pgf_cli.core.models.head import Head
 from pgf_cli.core.models.mamba_block import MambaConfig, MambaMixer
 from pgf_cli.core.models.norms import RMSNorm
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.core.models.two_direction import Pass, TwoDirectionModel
 
-NO_MASK = -1
+NO_MASK = TokenId(-1)
 
 
 class TwoStrandSizes(Protocol):
@@ -86,7 +86,7 @@ class CaduceusConfig(MambaConfig):
     """Whether the reverse complement is read beside the sequence (PS)."""
     swapped: bool = False
     """Whether the strands are exchanged before every layer, as in all published PS models."""
-    mask_id: int = NO_MASK
+    mask_id: TokenId = NO_MASK
     """Token of [MASK]; -1: there is none."""
 
 

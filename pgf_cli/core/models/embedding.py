@@ -1,7 +1,12 @@
-"""Making embeddings."""
+"""Embeddings and their rows."""
+
+from typing import NewType
 
 import torch
 from torch import nn
+
+TokenId = NewType("TokenId", int)
+"""A row of the embedding; -1: there is no such token."""
 
 
 def standard_normal_embedding(rows: int, channels: int) -> nn.Embedding:

@@ -1,0 +1,229 @@
+"""Folders of Caduceus as ``transformers`` saves them: Caduceus PH and PS, PlantCaduceus.
+
+Published ones differ in what they leave out. In safetensors tied tensors are absent: the reverse mixer's projections
+and the head. Files of ``architectures: ["Caduceus"]`` (PlantCaduceus) have neither the prefix ``caduceus.`` nor a head,
+though they are masked language models whose head is the embedding. PS wraps mixers and embedding once more, and norms
+only where ``fused_add_norm`` is false.
+
+Source: the repository kuleshov-group/caduceus and the files that it published.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pgf_cli.checkpoints.alphabets import Alphabet
+from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
+from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING
+from pgf_cli.checkpoints.family import HEAD
+from pgf_cli.checkpoints.fields import Fields
+from pgf_cli.checkpoints.fitting import check_values
+from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
+from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
+from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes
+from pgf_cli.checkpoints.tokenizers import read_tokenizer
+from pgf_cli.core.models.caduceus import NO_MASK
+from pgf_cli.core.models.protocol import BaseIds
+
+MODEL_TYPE = "caduceus"
+_MASKED, _BARE, _CLASSIFIER = "CaduceusForMaskedLM", "Caduceus", "CaduceusForSequenceClassification"
+_NORM_EPS = 1e-5
+
+_RENAMED = (
+    (re.compile(r"^caduceus\."), ""),
+    (re.compile(r"^backbone\."), ""),
+    (re.compile(r"^embeddings\.word_embeddings\.(embedding\.)?"), "embedding."),
+    (re.compile(r"\.mixer\.submodule\."), ".mixer."),
+    (re.compile(r"\.norm\.submodule\."), ".norm."),
+    (re.compile(r"^norm_f\.submodule\."), "norm_f."),
+    (re.compile(r"^lm_head\.(lm_head\.)?"), "lm_head."),
+)
+_COMPLEMENTS = ("embedding.complement_map", "lm_head.complement_map")
+_SHARED = re.compile(r"^(layers\.\d+\.mixer\.)mamba_rev\.((?:in|out)_proj\..*)$")
+
+TOKENS = {
+    16: (BaseIds(7, 8, 9, 10, 11), 3, "the tokens of Caduceus: A7 C8 G9 T10 N11"),
+    8: (BaseIds(3, 4, 5, 6, 2), 1, "the tokens of PlantCaduceus: a3 c4 g5 t6, N as [UNK]2"),
+}
+"""By the size of the vocabulary: what these models' tokenizers, which are code, make of the bases; and of [MASK]."""
+
+Sizes = Callable[[Mapping[str, Tensor], object], Mapping[str, int | bool]]
+
+
+def layout(config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Layout:
+    """Return the layout of folders of Caduceus whose mixers have such a config."""
+    return Layout(
+        name="Hugging Face, Caduceus",
+        supports=f"Hugging Face folders with model_type '{MODEL_TYPE}' ({_MASKED}, {_BARE}, {_CLASSIFIER})",
+        recognises=recognises,
+        read=lambda source, option: _read(source, option, config, sizes_of, axes),
+    )
+
+
+def recognises(source: Source) -> bool:
+    """Whether config.json says that this is a Caduceus."""
+    if source.settings is None:
+        return False
+    named = source.settings.text("model_type")
+    return named == MODEL_TYPE or bool({_MASKED, _BARE, _CLASSIFIER} & set(architectures_of(source.settings)))
+
+
+def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Reading:
+    settings, (found, where, _) = source.folder_settings, source.weights
+    _check_supported(settings)
+    tensors = _renamed(found, where)
+    both_strands = settings.flag("rcps") is True
+    complement = _complement(tensors, settings, where) if both_strands else None
+    for name in _COMPLEMENTS:
+        tensors.pop(name, None)
+    if complement is not None:
+        tensors["complement"] = complement
+    if settings.flag("bidirectional_weight_tie") is not False:
+        _share(tensors, settings, where)
+    sizes = sizes_of(tensors, where)
+    check_sizes(sizes, axes, _stated(settings), settings.where, where)
+    tied = settings.flag("tie_word_embeddings") is not False
+    head = not _is_classifier(settings)
+    if head and tied:
+        _drop_tied_head(tensors, settings, where)
+    letters, mask = _letters(source, option, settings, int(sizes["vocab_size"]))
+    if complement is not None and letters.base_ids is not None:
+        _check_complement(complement, letters.base_ids, where)
+    ssm = _ssm(settings)
+    return Reading(
+        config(
+            **sizes,
+            norm_eps=settings.positive("norm_epsilon") or _NORM_EPS,
+            projection_bias=ssm.flag("bias") is True,
+            conv_bias=ssm.flag("conv_bias") is not False,
+            head=head,
+            tied=tied,
+            # Left out, it is true: the default of Caduceus's own config.
+            swapped=both_strands and settings.flag("fused_add_norm") is not False,
+            mask_id=mask,
+        ),
+        tensors,
+        letters,
+        frozenset(name for name in tensors if name.startswith(("layers.", "embedding.", "norm_f."))),
+    )
+
+
+def _check_supported(settings: Fields) -> None:
+    """Refuse what is no Caduceus of two directions that are added up, with RMS norms."""
+    if settings.flag("bidirectional") is False:
+        raise _unsupported(settings, "bidirectional = false")
+    if (strategy := settings.text("bidirectional_strategy") or "add") != "add":
+        raise _unsupported(settings, f"bidirectional_strategy = {shown(strategy)} (no published model has it)")
+    if settings.flag("rms_norm") is False:
+        raise _unsupported(settings, "rms_norm = false (LayerNorm)")
+
+
+def _unsupported(settings: Fields, found: str) -> UnsupportedArchitectureError:
+    return UnsupportedArchitectureError(
+        f"{settings.where}: {found} is not supported; of Caduceus those are that add up two directions, with RMS norms."
+    )
+
+
+def _renamed(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        short = name
+        for pattern, by in _RENAMED:
+            short = pattern.sub(by, short)
+        if short in renamed:
+            raise CheckpointError(f"{where} holds {short} under two names, one of them {name}; save it with one.")
+        renamed[short] = tensor
+    return renamed
+
+
+def _complement(tensors: Mapping[str, Tensor], settings: Fields, where: object) -> Tensor:
+    """The token of each token's complement, (vocab,)."""
+    stored = next((tensors[name] for name in _COMPLEMENTS if name in tensors), None)
+    if stored is not None:
+        return stored.to(torch.float32)
+    stated = settings.values.get("complement_map")
+    if not isinstance(stated, Mapping):
+        raise CheckpointError(f"{where} has no complement_map, and {settings.where} neither; get both again.")
+    try:
+        of_token = {int(token): int(other) for token, other in stated.items()}
+        return torch.tensor([of_token[token] for token in range(len(of_token))], dtype=torch.float32)
+    except (TypeError, ValueError, KeyError) as error:
+        raise settings.wrong("complement_map", "an object that gives each token another") from error
+
+
+def _check_complement(complement: Tensor, ids: BaseIds, where: object) -> None:
+    if complement[[ids.a, ids.c]].tolist() != [ids.t, ids.g]:
+        raise CheckpointError(
+            f"{where}: complement_map takes token {ids.a} (A) to {int(complement[ids.a])} and {ids.c} (C) to "
+            f"{int(complement[ids.c])}, where T is {ids.t} and G {ids.g}; name the right tokens with --alphabet."
+        )
+
+
+def _share(tensors: dict[str, Tensor], settings: Fields, where: object) -> None:
+    """Give the reverse mixers the projections that they share with the forward ones."""
+    for name in [name for name in tensors if re.match(r"layers\.\d+\.mixer\.mamba_fwd\.(in|out)_proj\.", name)]:
+        tensors.setdefault(name.replace("mamba_fwd", "mamba_rev"), tensors[name])
+    for name, tensor in tensors.items():
+        match = _SHARED.match(name)
+        if match and not torch.equal(tensor, tensors.get(f"{match[1]}mamba_fwd.{match[2]}", tensor)):
+            raise CheckpointError(
+                f"{settings.where} says that both directions share their projections, but in {where} {name} is not "
+                "mamba_fwd's; if they were trained apart, set bidirectional_weight_tie to false."
+            )
+
+
+def _drop_tied_head(tensors: dict[str, Tensor], settings: Fields, where: object) -> None:
+    head = tensors.pop(HEAD, None)
+    if head is None or EMBEDDING not in tensors:
+        return
+    check_values(HEAD, head, where)
+    if not torch.equal(head, tensors[EMBEDDING]):
+        raise CheckpointError(
+            f"{settings.where} says tie_word_embeddings = true, but in {where} {HEAD} is not {EMBEDDING}; "
+            "if the model was trained with a head of its own, set tie_word_embeddings to false."
+        )
+
+
+def _is_classifier(settings: Fields) -> bool:
+    return _CLASSIFIER in architectures_of(settings)
+
+
+def _letters(source: Source, option: str | None, settings: Fields, vocab: int) -> tuple[Alphabet, int]:
+    """Which token is which base, and which is [MASK]."""
+    tokenizer = read_tokenizer(source.path, source.inputs)
+    ids, mask, words = TOKENS.get(vocab, (None, NO_MASK, ""))
+    if tokenizer is not None:
+        mask = next((int(tokenizer.ids[name]) for name in ("[MASK]", "<mask>") if name in tokenizer.ids), mask)
+    listed = tokenizer is not None and tokenizer.base_ids(vocab) is not None
+    if option is None and ids is not None and not listed and "alphabet" not in settings.values:
+        return Alphabet(ids, words), mask
+    return folder_alphabet(source.path, settings, option, vocab, source.inputs), mask
+
+
+def _ssm(settings: Fields) -> Fields:
+    values = settings.values.get("ssm_cfg") or {}
+    if not isinstance(values, Mapping):
+        raise settings.wrong("ssm_cfg", "an object with the settings of the layers")
+    return Fields(values, f"{settings.where}: ssm_cfg")
+
+
+def _stated(settings: Fields) -> list[SizeInSettings]:
+    if settings.whole("n_layer") is None:
+        raise CheckpointError(f"{settings.where} has no n_layer; get the config.json that the weights came with.")
+    ssm, d_model, vocab = _ssm(settings), settings.whole("d_model"), settings.whole("vocab_size")
+    expand, multiple = ssm.whole("expand"), settings.whole("pad_vocab_size_multiple") or 8
+    rank = ssm.values.get("dt_rank", "auto")
+    found = [
+        ("d_model", "d_model", d_model),
+        ("n_layer", "n_layer", settings.whole("n_layer")),
+        ("d_inner", "expand x d_model", expand and d_model and expand * d_model),
+        ("d_state", "d_state", ssm.whole("d_state")),
+        ("d_conv", "d_conv", ssm.whole("d_conv")),
+        ("dt_rank", "dt_rank", d_model and math.ceil(d_model / 16) if rank == "auto" else ssm.whole("dt_rank")),
+        ("vocab_size", f"vocab_size, padded to a multiple of {multiple},", vocab and -(-vocab // multiple) * multiple),
+    ]
+    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
