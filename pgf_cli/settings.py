@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pgf_cli.core.choices import Dtype, OutputLayer
+from pgf_cli.core.choices import Dtype, OutputLayer, ReadStrand
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
@@ -13,7 +13,7 @@ from pgf_cli.tracks.registry import FORMATS, format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
-Strand = Literal["forward", "reverse"]
+Strand = Literal["forward", "reverse", "both", "average"]
 Null = Literal["shuffle"]
 
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
@@ -167,8 +167,10 @@ class RunSettings:
         Option(
             panel=INPUT,
             metavar="STRAND",
-            help="forward, or reverse: each record's reverse complement is read; what is written stays in forward "
-            "coordinates.",
+            help="forward; reverse: each record's reverse complement is read; both: two sets of tracks, "
+            "PREFIX.response.forward.bedgraph and PREFIX.response.reverse.bedgraph; average: the mean of both readings "
+            "at each base. What is written stays in forward coordinates; what is upstream of a reverse reading lies at "
+            "higher positions.",
         ),
     ] = "forward"
 
@@ -390,6 +392,18 @@ class RunSettings:
         return "float32" if self.dtype == "bfloat16" else self.dtype
 
     @property
+    def strands_read(self) -> tuple[ReadStrand, ...]:
+        """The strands that are read, each in a reading of its own."""
+        if self.strand == "forward" or self.strand == "reverse":
+            return (self.strand,)
+        return ("forward", "reverse")
+
+    @property
+    def track_suffixes(self) -> tuple[str, ...]:
+        """What tells the sets of tracks apart that are written, at the end of every track's name."""
+        return tuple(f".{strand}" for strand in self.strands_read) if self.strand == "both" else ("",)
+
+    @property
     def random_directions(self) -> int:
         """How many random directions were asked for; 0 for none."""
         name, _, count = self.direction.partition(":")
@@ -448,6 +462,10 @@ def _contradiction(settings: RunSettings) -> str:
         f"--direction {settings.direction} and pulses exclude each other; leave out one of them": settings.pulsed
         and settings.direction != "contrast",
         "--separate needs pulses: give --pulse CHROM:POS or --pulses BED": settings.separate and not settings.pulsed,
+        "--strand average is for whole directions: from a pulse the two readings go opposite ways, and no base has a "
+        "mean of them; use --strand both": settings.strand == "average" and settings.pulsed,
+        "--strand average has no ghosts to trace: each goes back within one reading; use --strand both, or leave out "
+        "--trace": settings.strand == "average" and settings.trace,
         "--null shuffle is for whole directions: a pulse has no place in a shuffled sequence": settings.null
         and settings.pulsed,
     }

@@ -5,7 +5,7 @@ from functools import cache, partial
 from typing import Protocol
 
 from pgf_cli.core.bases import N_CODE
-from pgf_cli.genome import PulseSite, RecordPasses, decode
+from pgf_cli.genome import PulseSite, decode
 from pgf_cli.hits import (
     Hit,
     Peak,
@@ -16,9 +16,8 @@ from pgf_cli.hits import (
     nearest_pulse,
     reach,
 )
-from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.tracks import Track
-from pgf_cli.runs.values import RecordValues
+from pgf_cli.runs.values import HeldReading, TrackValues
 from pgf_cli.tracks.manifest import GhostEntry
 
 HIT_CONTEXT = 10
@@ -36,13 +35,14 @@ class HitCaller:
     """Calls the hits of one record's tracks, those of signed tracks by magnitude.
 
     Args:
-        context: the record.
-        passes: its passes.
+        readings: of which its values are: one, or both of whose mean they are. Positions are those of the first.
         values: its tracks' values.
     """
 
-    def __init__(self, context: RecordContext, passes: RecordPasses, values: RecordValues) -> None:
-        self._context, self._passes, self._values = context, passes, values
+    def __init__(self, readings: Sequence[HeldReading], values: TrackValues) -> None:
+        self._readings, self._values = readings, values
+        self._context, self._passes = readings[0].context, readings[0].passes
+        context = self._context
         self._settings = context.plan.settings
         self._responses = {track.index: track.name for track in context.tracks if track.kind == "response"}
         self._pulses = {track.name: context.direction.pulses_of(track) for track in context.tracks if track.is_tangent}
@@ -66,15 +66,15 @@ class HitCaller:
         return {hit.name: self._ghost_entry(track, hit) for hit in hits}
 
     def _hit(self, track: Track, rank: int, peak: Peak, scores: Scores, rate: float | None) -> Hit:
-        position = peak.position
+        position, called = peak.position, self._context.named(track.name)
         value = self._values.read(track.name, position, position + 1)[0]
         pulse, lag, life, far = self._persistence(track, position)
         return Hit(
             chrom=self._context.record.name,
             start=position,
             end=position + 1,
-            name=f"{track.name}_{rank}",
-            track=track.name,
+            name=f"{called}_{rank}",
+            track=called,
             # As in the track: the shortest decimal of the run's own number format.
             value=float(str(value)),
             percentile=scores.magnitudes.percentile(peak.value),
@@ -86,6 +86,7 @@ class HitCaller:
             reach=far,
             flags=self._flags(position),
             context=self._surroundings(position),
+            strand=self._context.strand,
         )
 
     def _persistence(self, track: Track, position: int) -> tuple[PulseSite | None, int | None, int | None, int | None]:
@@ -113,19 +114,20 @@ class HitCaller:
             upstream = hit.lag
         else:
             distance = self._settings.ghost_distance
-            offset = hit.start - self._start_of(hit.start)
             # The newest base that counts is the last one before the previous block.
-            upstream = offset - (offset // distance - 1) * distance + 1
+            upstream = min(offset - (offset // distance - 1) * distance + 1 for offset in self._read_before(hit.start))
         return GhostEntry(share=float(hit.value / whole), upstream=upstream)
 
-    def _start_of(self, position: int) -> int:
-        """Where the pass that writes a position begins to read."""
-        return self._passes.passes[self._passes.index_at(position)].start
+    def _read_before(self, position: int) -> list[int]:
+        """How many bases each reading has read when it comes to a position."""
+        forward = self._context.record.forward(position)
+        places = [(reading.passes, reading.context.record.oriented(forward)) for reading in self._readings]
+        return [place - passes.passes[passes.index_at(place)].start for passes, place in places]
 
     def _flags(self, position: int) -> tuple[str, ...]:
         """Why a hit may say more about where the sequence begins or is unknown than about what it is."""
         distance, flags = self._settings.hit_distance, []
-        if position < self._start_of(position) + distance:
+        if min(self._read_before(position)) < distance:
             flags.append("sequence_start")
         if (self._context.bases[max(0, position - distance) : position + distance + 1] == N_CODE).any():
             flags.append("beside_N")

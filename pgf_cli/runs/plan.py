@@ -19,6 +19,7 @@ from pgf_cli.genome import (
     Genome,
     OrientedRecord,
     PulseSite,
+    Reading,
     Selection,
     parse_region,
 )
@@ -26,7 +27,7 @@ from pgf_cli.inputs import InputFile, hashed
 from pgf_cli.runs.groups import Group, group_passes
 from pgf_cli.runs.objective import ObjectivePlan
 from pgf_cli.runs.reading import check_letters, check_pulses, pulse_sites, selection_of
-from pgf_cli.runs.tracks import Track, planned_tracks, track_entry
+from pgf_cli.runs.tracks import Track, planned_tracks, track_entries
 from pgf_cli.settings import RunSettings
 from pgf_cli.sweeps.objective import choose_objective, output_layer_for
 from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
@@ -67,6 +68,7 @@ class RunPlan:
     objective: ObjectivePlan | None
     """None where there is no adjoint."""
     tracks: tuple[Track, ...]
+    """Those of each reading."""
     formats: tuple[OutputFormat, ...]
     request: OutputRequest
     outputs: dict[str, Path]
@@ -78,11 +80,6 @@ class RunPlan:
     def hypothetical(self) -> bool:
         """Whether a format wants the hypothetical scores."""
         return any(each.needs_hypothetical for each in self.formats)
-
-    @property
-    def reverse(self) -> bool:
-        """Whether the other strand is read."""
-        return self.settings.strand == "reverse"
 
     @property
     def snapshot_bytes(self) -> int:
@@ -109,8 +106,8 @@ class RunPlan:
     def room(self) -> int:
         """Bytes that the run takes on the disk at most: its outputs, and beside them the raw values of every track."""
         columns = len(self.tracks) + (len(HYPOTHETICAL) if self.hypothetical else 0)
-        nulls = 2 if self.settings.null else 1
-        return self.estimated_bytes + nulls * columns * self.to_score * self.request.dtype.itemsize
+        columns *= len(self.settings.strands_read) * (2 if self.settings.null else 1)
+        return self.estimated_bytes + columns * self.to_score * self.request.dtype.itemsize
 
     @property
     def objective_text(self) -> str | None:
@@ -133,16 +130,16 @@ class RunPlan:
             )
         return lines
 
-    def oriented(self, contig: str) -> OrientedRecord:
+    def oriented(self, reading: Reading) -> OrientedRecord:
         """Return a record on the strand that is read."""
-        return OrientedRecord(self.genome.record(contig), reverse=self.reverse)
+        return OrientedRecord(self.genome.record(reading.contig), reverse=reading.strand == "reverse")
 
     def ghost_distance(self, contig: str) -> int | None:
         """Return W where a record's sweep carries ghosts; in a pulse run the ghost is a part of the response itself."""
         return self.settings.ghost_distance or None if contig not in self.sites_of else None
 
     def tracks_of(self, contig: str) -> tuple[Track, ...]:
-        """Return the tracks of a record, in the run's order."""
+        """Return the tracks of each reading of a record, in the run's order."""
         own = self._own_tracks.get(contig, ())
         if not own:
             return self._shared_tracks
@@ -174,7 +171,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         sites_of.setdefault(site.contig, []).append(site)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = selection_of(settings, genome, sites, targets)
-    check_pulses(sites_of, selection, genome, reverse=settings.strand == "reverse")
+    check_pulses(sites_of, selection, genome)
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     output_layer = output_layer_for(None if settings.mode == "tangent" else settings.objective, settings.output_layer)
     model = checkpoint.build(output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
@@ -238,13 +235,13 @@ def _request(
     objective: ObjectivePlan | None,
 ) -> OutputRequest:
     said = objective.text(model.output) if objective else None
-    entries = [track_entry(track, settings, sites, model.output, said) for track in tracks]
     return OutputRequest(
         name=settings.prefix.name,
         tracks=tuple(
-            TrackSpec(track.name, track.contig, f"{entry.quantity}; {entry.unit}")
-            for track, entry in zip(tracks, entries, strict=True)
+            TrackSpec(entry.name, track.contig, f"{entry.quantity}; {entry.unit}")
+            for track, entry in track_entries(tracks, settings, sites, model.output, said)
         ),
+        suffixes=settings.track_suffixes,
         lengths=genome.lengths,
         spans=selection.spans,
         regions=tuple(row.region for row in selection.requested if row.kept),

@@ -1,7 +1,7 @@
 """Which tracks a run writes, along which directions, and how their values come from a sweep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.genome import LETTERS, OrientedRecord, PulseSite
-from pgf_cli.settings import RunSettings
+from pgf_cli.settings import RunSettings, Strand
 from pgf_cli.tracks.manifest import TrackEntry
 
 Kind = Literal["response", "ghost", "contribution", "norm", "max-snv"]
@@ -25,12 +25,19 @@ UNITS: dict[OutputLayer, str] = {
 }
 
 
+STRANDS: dict[Strand, str] = {
+    "forward": "",
+    "reverse": ", read along the reverse complement: upstream is towards higher positions",
+    "average": ", the mean of the readings of both strands: what is upstream of either counts",
+}
+
+
 @dataclass(frozen=True)
 class Track:
-    """One track of a run."""
+    """One track of a reading."""
 
     name: str
-    """As in the file's name and the CSV's column."""
+    """As in the file's name and the CSV's column, but for what tells the strands' sets of tracks apart."""
     kind: Kind
     contig: str | None = None
     """The only record that it is about; None: every record."""
@@ -116,10 +123,33 @@ def direction_text(settings: RunSettings, sites: Sequence[PulseSite]) -> str:
     return "contrast (more of this sequence, less of a uniform one)"
 
 
-def track_entry(
+def track_entries(
+    tracks: Sequence[Track],
+    settings: RunSettings,
+    sites: Sequence[PulseSite],
+    output: OutputLayer,
+    objective: str | None,
+) -> list[tuple[Track, TrackEntry]]:
+    """Say of every track that is written what its number is; ``objective`` in words.
+
+    With ``--strand both`` each track of a reading is written twice: those of the forward strand, then the others.
+    """
+    both = settings.strand == "both"
+    sets: Sequence[Strand] = settings.strands_read if both else (settings.strand,)
+    return [
+        (track, _on_strand(_track_entry(track, settings, sites, output, objective), strand, suffix))
+        for strand, suffix in zip(sets, settings.track_suffixes, strict=True)
+        for track in tracks
+    ]
+
+
+def _on_strand(entry: TrackEntry, strand: Strand, suffix: str) -> TrackEntry:
+    return replace(entry, name=entry.name + suffix, quantity=entry.quantity + STRANDS[strand], strand=strand)
+
+
+def _track_entry(
     track: Track, settings: RunSettings, sites: Sequence[PulseSite], output: OutputLayer, objective: str | None
 ) -> TrackEntry:
-    """Say what a track's number is; ``objective`` in words."""
     if not track.is_tangent:
         return _adjoint_entry(track, settings, str(objective))
     along = direction_text(
