@@ -394,9 +394,7 @@ class RunSettings:
     @property
     def strands_read(self) -> tuple[ReadStrand, ...]:
         """The strands that are read, each in a reading of its own."""
-        if self.strand == "forward" or self.strand == "reverse":
-            return (self.strand,)
-        return ("forward", "reverse")
+        return ("forward", "reverse") if self.strand in ("both", "average") else (self.strand,)
 
     @property
     def track_suffixes(self) -> tuple[str, ...]:

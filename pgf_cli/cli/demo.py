@@ -9,9 +9,9 @@ from pgf_cli.cli.options import with_options
 from pgf_cli.cli.output import show, show_line
 from pgf_cli.cli.run import execute, show_report
 from pgf_cli.cli.streams import say
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.options import Option
 from pgf_cli.sample_folder import sample_data
-from pgf_cli.core.choices import ReadStrand
 from pgf_cli.settings import RunSettings
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class ReadPass(NamedTuple):
 
 
 class RecordPasses:
-    """All passes of one reading of a record, in the order of reading; their spans are disjoint and go on from pass to pass.
+    """All passes of one reading of a record, in their order; their spans are disjoint and go on from pass to pass.
 
     Positions are those of the strand that is read.
 

@@ -18,7 +18,8 @@ from pgf_cli.tracks.trace_table import read_trace_table
 
 SWEEPS = {"tangent": "tangent sweep", "adjoint": "adjoint sweep", "both": "tangent and adjoint sweeps"}
 STRANDS = {
-    "reverse": "the reverse complement is read, so what is upstream lies at higher positions; positions are forward ones",
+    "reverse": "the reverse complement is read, so that what is upstream lies at higher positions; positions are "
+    "forward ones",
     "both": "both are read, and each has its tracks: .forward, and .reverse, where what is upstream lies at higher "
     "positions; positions are forward ones",
     "average": "both are read, and each value is the mean of the two readings: what is upstream of either counts; "

@@ -89,10 +89,8 @@ def _track_sets(readings: Sequence[HeldReading], stack: ExitStack) -> list[Track
     nulls = [opened(reading, null=True) for reading in readings] if settings.null else []
     if settings.strand == "average":
         return [TrackSet(readings, MeanValues(*values), MeanValues(*nulls) if nulls else None)]
-    return [
-        TrackSet([reading], one, null)
-        for reading, one, null in zip(readings, values, nulls or [None] * len(values), strict=True)
-    ]
+    each_null: Sequence[TrackValues | None] = nulls or [None] * len(values)
+    return [TrackSet([reading], one, null) for reading, one, null in zip(readings, values, each_null, strict=True)]
 
 
 def _tiles(sets: Sequence[TrackSet]) -> Iterator[ScoredTile]:

@@ -41,7 +41,7 @@ class OutputRequest:
         bgzip: whether text is compressed.
         track_line: whether browsers' track lines are wanted.
         adjoint: whether there is an adjoint sweep.
-        suffixes: what the names of each set of tracks end in: nothing, or, with a set for each strand, one of the strand.
+        suffixes: what the names of each set of tracks end in: nothing, or the strand where each has a set.
     """
 
     name: str
