@@ -16,6 +16,18 @@ AdjointTrack = Literal["contribution", "norm", "max-snv"]
 Strand = Literal["forward", "reverse", "both", "average"]
 Null = Literal["shuffle"]
 
+STRANDS_READ: dict[Strand, tuple[ReadStrand, ...]] = {
+    "forward": ("forward",),
+    "reverse": ("reverse",),
+    "both": ("forward", "reverse"),
+    "average": ("forward", "reverse"),
+}
+"""The strands that are read, the forward one first."""
+NO_AVERAGE_OF_PULSES = (
+    "--strand average is for whole directions: from a pulse the two readings go opposite ways, and no base has a mean "
+    "of them; use --strand both"
+)
+
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
 COMPRESSED_SUFFIXES = (".gz", ".bgz")
 
@@ -394,7 +406,7 @@ class RunSettings:
     @property
     def strands_read(self) -> tuple[ReadStrand, ...]:
         """The strands that are read, each in a reading of its own."""
-        return ("forward", "reverse") if self.strand in ("both", "average") else (self.strand,)
+        return STRANDS_READ[self.strand]
 
     @property
     def track_suffixes(self) -> tuple[str, ...]:
@@ -460,8 +472,7 @@ def _contradiction(settings: RunSettings) -> str:
         f"--direction {settings.direction} and pulses exclude each other; leave out one of them": settings.pulsed
         and settings.direction != "contrast",
         "--separate needs pulses: give --pulse CHROM:POS or --pulses BED": settings.separate and not settings.pulsed,
-        "--strand average is for whole directions: from a pulse the two readings go opposite ways, and no base has a "
-        "mean of them; use --strand both": settings.strand == "average" and settings.pulsed,
+        NO_AVERAGE_OF_PULSES: settings.strand == "average" and settings.pulsed,
         "--strand average has no ghosts to trace: each goes back within one reading; use --strand both, or leave out "
         "--trace": settings.strand == "average" and settings.trace,
         "--null shuffle is for whole directions: a pulse has no place in a shuffled sequence": settings.null

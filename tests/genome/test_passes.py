@@ -39,11 +39,15 @@ def test_reading_goes_on_until_told():
 
 
 def test_passes_and_spans_are_grouped_by_reading_in_the_fasta_s_order():
-    selection = select(LENGTHS, ["chr2:5-6", "chr1:1-3", "chr2:81-90"], context=1, strands=["reverse"])
-    assert {name: len(passes) for name, passes in selection.by_reading.items()} == {
-        ("chr1", "reverse"): 1,
-        ("chr2", "reverse"): 2,
-    }
+    selection = select(LENGTHS, ["chr2:5-6", "chr1:1-3", "chr2:81-90"], context=1, strands=["forward", "reverse"])
+    assert [(*reading, len(passes)) for reading, passes in selection.by_reading.items()] == [
+        ("chr1", "forward", 1),
+        ("chr1", "reverse", 1),
+        ("chr2", "forward", 2),
+        ("chr2", "reverse", 2),
+    ]
+    assert selection.readings_of("chr2") == (("chr2", "forward"), ("chr2", "reverse"))
+    assert selection.by_reading["chr2", "forward"].spans == (Region("chr2", 4, 6), Region("chr2", 80, 90))
     assert list(selection.spans_by_record.items()) == [
         ("chr1", (Region("chr1", 0, 3),)),
         ("chr2", (Region("chr2", 4, 6), Region("chr2", 80, 90))),
