@@ -1,13 +1,19 @@
 """Runs that read both strands: beside two runs of one strand each, to the byte; their mean; and who is called a hit."""
 
+import re
+from functools import partial
+from io import StringIO
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from toy_runs import written
 
 from pgf_cli.genome import Genome, decode
 from pgf_cli.genome.shuffle import Shuffled
 from pgf_cli.hits import false_discovery_rates
+from pgf_cli.reports.terminal import print_report
 from pgf_cli.runs import kinds
 from pgf_cli.runs.reading import PulseError
 from pgf_cli.settings import RunSettings, SettingsError
@@ -29,6 +35,12 @@ RUNS = {
     "trace": {"trace": 3, "hits": 6, "chroms": ("chr1", "chr3"), "segment": 64},
     "npz": {"formats": ("npz",), "mode": "adjoint", "regions": ("chr1:11-80", "chr1:150-219", "chr3:51-120")},
 }
+
+
+@pytest.fixture
+def toy_run(toy_run):
+    """The runs are too short for threads."""
+    return partial(toy_run, threads=1)
 
 
 def hits(manifest):
@@ -249,3 +261,26 @@ def test_what_has_no_mean_is_refused_in_a_line(settings, line):
 def test_a_pulse_that_only_one_reading_can_reach_is_refused_with_that_strand(toy_run, tmp_path):
     with pytest.raises(PulseError, match=r"pulse chr1:80 .* in the reading of the reverse strand"):
         toy_run(tmp_path / "run", strand="both", pulses=("chr1:80",), regions=("chr1:101-150",))
+
+
+def test_the_report_says_what_is_read_and_which_strand_a_hit_is_of(toy_run, tmp_path):
+    said = {}
+    for strand in ("forward", "reverse", "both", "average"):
+        trace = 0 if strand == "average" else 1
+        manifest = toy_run(tmp_path / strand / "run", strand=strand, chroms=("chr1",), hits=3, trace=trace)
+        console = Console(file=StringIO(), width=200)
+        print_report(manifest, console)
+        said[strand] = console.file.getvalue()
+    assert "what is upstream lies at higher positions" in said["reverse"]
+    assert "both are read, and each has its tracks: .forward, and .reverse" in said["both"]
+    assert "each value is the mean of the two readings" in said["average"]
+    assert "higher positions" not in said["forward"]
+    assert "strand" not in said["forward"]
+    objectives = [line.split(" of the ")[1][:14] for line in said["both"].splitlines() if "objective of the" in line]
+    assert objectives == ["forward strand", "reverse strand"]
+    for sign in "+-":
+        assert re.search(rf"chr1:\d+ +\{sign} +[\d.e-]+ ", said["both"])
+        assert re.search(rf"chr1:\d+ \(\{sign}\) from", said["both"])
+    assert "response.forward: median" in said["both"]
+    assert "response.reverse: median" in said["both"]
+    assert "response: median" in said["average"]
