@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pgf_cli.core.choices import Dtype, OutputLayer
+from pgf_cli.core.choices import Dtype, OutputLayer, ReadStrand
 from pgf_cli.errors import UsageError
 from pgf_cli.options import Option, definitions_of
 from pgf_cli.options import in_arguments as rewritten
@@ -13,8 +13,20 @@ from pgf_cli.tracks.registry import FORMATS, format_names
 
 Mode = Literal["tangent", "adjoint", "both"]
 AdjointTrack = Literal["contribution", "norm", "max-snv"]
-Strand = Literal["forward", "reverse"]
+Strand = Literal["forward", "reverse", "both", "average"]
 Null = Literal["shuffle"]
+
+STRANDS_READ: dict[Strand, tuple[ReadStrand, ...]] = {
+    "forward": ("forward",),
+    "reverse": ("reverse",),
+    "both": ("forward", "reverse"),
+    "average": ("forward", "reverse"),
+}
+"""The strands that are read, the forward one first."""
+NO_AVERAGE_OF_PULSES = (
+    "--strand average is for whole directions: from a pulse the two readings go opposite ways, and no base has a mean "
+    "of them; use --strand both"
+)
 
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
 COMPRESSED_SUFFIXES = (".gz", ".bgz")
@@ -167,10 +179,34 @@ class RunSettings:
         Option(
             panel=INPUT,
             metavar="STRAND",
-            help="forward, or reverse: each record's reverse complement is read; what is written stays in forward "
-            "coordinates.",
+            help="forward; reverse: each record's reverse complement is read; both: two sets of tracks, "
+            "PREFIX.response.forward.bedgraph and PREFIX.response.reverse.bedgraph; average: the mean of both readings "
+            "at each base. What is written stays in forward coordinates; what is upstream of a reverse reading lies at "
+            "higher positions.",
         ),
     ] = "forward"
+
+    window: Annotated[
+        int | None,
+        Option(
+            panel=INPUT,
+            metavar="N",
+            lowest=1,
+            highest=LONGEST_RECORD,
+            help="Models that read in both directions: read a longer record in windows of N bases, each base scored in "
+            "the window whose middle is nearest. Default: the whole record is one window.",
+        ),
+    ] = None
+    overlap: Annotated[
+        int | None,
+        Option(
+            panel=INPUT,
+            metavar="N",
+            lowest=0,
+            highest=LONGEST_RECORD,
+            help="Bases that a window shares with the next one. Default: half of --window.",
+        ),
+    ] = None
 
     direction: Annotated[
         str,
@@ -195,15 +231,17 @@ class RunSettings:
         ),
     ] = False
     ghost_distance: Annotated[
-        int,
+        int | None,
         Option(
             panel=COMPUTATION,
             metavar="W",
             lowest=0,
             highest=LONGEST_RECORD,
-            help="The ghost track is the response to what lies at least W bases upstream; 0 switches it off.",
+            help="The ghost track is the response to what lies at least W bases upstream; 0 switches it off. Default: "
+            "1,000. For a model that reads in both directions: at least W bases away on either side; default 0, "
+            "as each W bases of a window cost a sweep's tangent.",
         ),
-    ] = 1000
+    ] = None
     objective: Annotated[
         str | None,
         Option(
@@ -224,6 +262,14 @@ class RunSettings:
             help="Where the objective is taken, 1-based inclusive; repeatable. Default: everything written.",
         ),
     ] = ()
+    mask_targets: Annotated[
+        bool,
+        Option(
+            panel=COMPUTATION,
+            help="Masked models: read the bases of --target as [MASK], so that none sees the base that it predicts; "
+            "they get no score themselves.",
+        ),
+    ] = False
     adjoint_tracks: Annotated[
         tuple[AdjointTrack, ...],
         Option(
@@ -370,6 +416,18 @@ class RunSettings:
         bool, Option(panel=MACHINE, help="Keep them in a temporary file beside the outputs.")
     ] = False
 
+    feature_budget: Annotated[
+        int,
+        Option(
+            panel=MACHINE,
+            metavar="MB",
+            lowest=0,
+            highest=2**24,
+            help="Models that read in both directions: features kept in memory, in MB; beyond it in a nameless file "
+            "beside the outputs.",
+        ),
+    ] = 1000
+
     def __post_init__(self) -> None:
         if isinstance(self.output, os.PathLike):
             object.__setattr__(self, "output", os.fspath(self.output))
@@ -388,6 +446,21 @@ class RunSettings:
     def track_dtype(self) -> Literal["float32", "float64"]:
         """Number format of the tracks."""
         return "float32" if self.dtype == "bfloat16" else self.dtype
+
+    @property
+    def strands_read(self) -> tuple[ReadStrand, ...]:
+        """The strands that are read, each in a reading of its own."""
+        return STRANDS_READ[self.strand]
+
+    @property
+    def track_suffixes(self) -> tuple[str, ...]:
+        """What tells the sets of tracks apart that are written, at the end of every track's name."""
+        return tuple(f".{strand}" for strand in self.strands_read) if self.strand == "both" else ("",)
+
+    @property
+    def ghosts_from(self) -> int:
+        """W, once a run has settled on it; 0: no ghosts."""
+        return self.ghost_distance or 0
 
     @property
     def random_directions(self) -> int:
@@ -443,11 +516,19 @@ def _contradiction(settings: RunSettings) -> str:
         f"--format {adjoint} holds scores of the adjoint; use --mode adjoint or --mode both": mode == "tangent"
         and adjoint,
         "--trace follows ghost hits back; it needs --mode tangent or both, and a --ghost-distance": settings.trace
-        and (mode == "adjoint" or not settings.ghost_distance),
+        and (mode == "adjoint" or settings.ghost_distance == 0),
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,
         f"--direction {settings.direction} and pulses exclude each other; leave out one of them": settings.pulsed
         and settings.direction != "contrast",
+        "--mask-targets masks the bases of --target: name some": settings.mask_targets and not settings.targets,
+        "--overlap is that of windows; give --window N": settings.overlap is not None and settings.window is None,
+        "--overlap must be less than --window": settings.overlap is not None
+        and settings.window is not None
+        and settings.overlap >= settings.window,
         "--separate needs pulses: give --pulse CHROM:POS or --pulses BED": settings.separate and not settings.pulsed,
+        NO_AVERAGE_OF_PULSES: settings.strand == "average" and settings.pulsed,
+        "--strand average has no ghosts to trace: each goes back within one reading; use --strand both, or leave out "
+        "--trace": settings.strand == "average" and settings.trace,
         "--null shuffle is for whole directions: a pulse has no place in a shuffled sequence": settings.null
         and settings.pulsed,
     }

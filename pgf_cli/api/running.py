@@ -40,10 +40,10 @@ class Tracks(Mapping[str, pd.DataFrame]):
         raise KeyError(f"{name}: no track can be read from {formats}; add formats=['bedgraph']")
 
     def __iter__(self) -> Iterator[str]:
-        return (track.name for track in self._plan.tracks)
+        return (track.name for track in self._plan.request.tracks)
 
     def __len__(self) -> int:
-        return len(self._plan.tracks)
+        return len(self._plan.request.tracks)
 
 
 @dataclass(frozen=True, eq=False)

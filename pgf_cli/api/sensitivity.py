@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, get_args
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from pgf_cli.api.arguments import speaking_of_arguments
 from pgf_cli.api.models import Model, load_model
-from pgf_cli.api.sequences import Sequence, named_codes
+from pgf_cli.api.sequences import NamedCodes, Sequence, named_codes
 from pgf_cli.core.bases import LETTERS, N_CODE, BaseCodes
 from pgf_cli.core.certificate import Certificate, certify, take_deep_probe, take_probe
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.objectives import Targets
@@ -24,7 +25,7 @@ from pgf_cli.core.threads import sweeping_on
 from pgf_cli.core.tiles import default_tile
 from pgf_cli.errors import UsageError
 from pgf_cli.genome import mirror
-from pgf_cli.settings import Mode, Strand
+from pgf_cli.settings import NO_AVERAGE_OF_PULSES, STRANDS_READ, Mode, Strand
 from pgf_cli.sweeps import CodesRecord, Gradient, gradients, responses
 from pgf_cli.sweeps.attribution import contribution, gradient_rows
 from pgf_cli.sweeps.objective import choose_objective, output_layer_for
@@ -51,8 +52,10 @@ class Sensitivity:
         ghost: (L,), the part of the response that goes back ``ghost_distance`` bases or more; NaN at N.
         gradient: (L, 4), order A, C, G, T: hypothetical scores, what each base would contribute there; 0 at N.
         logprobs: (L, 4), the model's output after reading each base, in nats, order A, C, G, T: row t predicts base
-            t + 1 of the strand that is read. None unless the output is log-probabilities.
-        objective: the objective's value.
+            t + 1 of the strand that is read. None unless the output is log-probabilities, and for ``average``, whose
+            readings predict different bases there.
+        objective: the objective's value; for ``average`` the mean of both readings'.
+        reverse: for ``both``, the same of the reverse reading; all else here is of the forward one.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Sensitivity:
     logprobs: Values | None
     objective: float | None
     _model: SequenceModel
+    reverse: "Sensitivity | None" = None
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -76,7 +80,10 @@ class Sensitivity:
             return certify(self._model, take_probe([self.codes]), deep=take_deep_probe(self.codes, 0, len(self.codes)))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return a row a base, as in PREFIX.csv: chrom, start, end (0-based half-open), base, and each track."""
+        """Return a row a base, as in PREFIX.csv: chrom, start, end (0-based half-open), base, and each track.
+
+        With both strands: first response.forward and its like, then response.reverse and its like.
+        """
         starts = np.arange(self.start, self.start + len(self.codes))
         columns: dict[str, Any] = {
             "chrom": self.name,
@@ -84,8 +91,13 @@ class Sensitivity:
             "end": starts + 1,
             "base": np.array(list(LETTERS))[self.codes],
         }
+        if self.reverse is None:
+            return pd.DataFrame(columns | self._tracks(""))
+        return pd.DataFrame(columns | self._tracks(".forward") | self.reverse._tracks(".reverse"))
+
+    def _tracks(self, suffix: str) -> dict[str, Values]:
         tracks = {"response": self.response, "ghost": self.ghost, "contribution": self.contribution}
-        return pd.DataFrame(columns | {name: values for name, values in tracks.items() if values is not None})
+        return {name + suffix: values for name, values in tracks.items() if values is not None}
 
 
 def sensitivity(
@@ -119,7 +131,9 @@ def sensitivity(
         pulses: the direction at these bases alone: positions, or (position, "ALT") towards another base.
         ghost_distance: W, bases; 0: no ghosts. With pulses: lag from the nearest at or before.
         gradient_correction: subtract the gradient's mean over the four bases.
-        strand: ``forward``, or ``reverse``: the reverse complement is read.
+        strand: ``forward``; ``reverse``: the reverse complement is read, so that what is upstream lies at higher
+            positions; ``both``: the forward reading, with the other one in its ``reverse``; ``average``: the mean of
+            both readings at each base (of signed values, of norms, of hypothetical scores; not with pulses).
         seed: of random directions.
         tile: bases per tile; None: as many as the processor's cache suggests. Results differ by rounding only.
         threads: None: all there are. Results do not depend on it.
@@ -137,53 +151,118 @@ def sensitivity(
     with speaking_of_arguments():
         _check_choice("mode", mode, get_args(Mode))
         _check_choice("strand", strand, get_args(Strand))
+        if strand == "average" and pulses:
+            raise UsageError(NO_AVERAGE_OF_PULSES)
         loaded = model if isinstance(model, Model) else load_model(model)
         named = named_codes(sequence)
-        reverse, length = strand == "reverse", len(named.codes)
-        codes = _reverse_complement(named.codes) if reverse else named.codes
-        output = output_layer_for(None if mode == "tangent" else objective, None) or loaded.output_layer
-        streaming = loaded.with_output(output)
-        check_ghost_distance(ghost_distance, streaming)
-        along, places = _direction(direction, pulses, named.name, codes, seed, reverse=reverse)
-        tile = tile or default_tile(streaming, tangents_carried(along.count, ghost_distance))
-        record = CodesRecord(codes, named.name)
-        found: dict[str, Values] = {}
-        value = None
-        with sweeping_on(threads):
-            if mode != "adjoint":
-                ghosts = ghost_distance if ghost_distance and not places else None
-                tiles = responses(streaming, record, along, start=0, end=length, tile=tile, ghost_distance=ghosts)
-                found |= _along(tiles)
-            if mode != "tangent":
-                intervals = [(0, length)] if targets is None else [_inside(each, length) for each in targets]
-                if reverse:
-                    intervals = [mirror(*interval, length) for interval in intervals]
-                chosen = choose_objective(objective, streaming, loaded.checkpoint.alphabet)
-                weighed = chosen.over(Targets(intervals), streaming)
-                pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile))[::-1]
-                value = sum(piece.value for piece in reversed(pieces))
-                found |= _of(pieces, correct=gradient_correction)
-        if places and ghost_distance and "response" in found:
-            near = _lags(places, length) < ghost_distance
-            found["ghost"] = np.where(near, 0, found["response"]).astype(found["response"].dtype)
-        if output != "logprobs":
-            del found["y"]
-        turned = {name: _forward(values) if reverse else values for name, values in found.items()}
-        for name in ("contribution", "response", "ghost"):
-            if name in turned:
-                turned[name] = np.where(named.codes == N_CODE, np.array(np.nan, turned[name].dtype), turned[name])
-        return Sensitivity(
-            name=named.name,
-            start=named.start,
-            codes=named.codes,
-            contribution=turned.get("contribution"),
-            response=turned.get("response"),
-            ghost=turned.get("ghost"),
-            gradient=turned.get("gradient"),
-            logprobs=turned.get("y"),
-            objective=value,
-            _model=streaming,
+
+        reading = partial(
+            _reading,
+            loaded,
+            named,
+            mode=mode,
+            objective=objective,
+            targets=targets,
+            direction=direction,
+            pulses=pulses,
+            ghost_distance=ghost_distance,
+            gradient_correction=gradient_correction,
+            seed=seed,
+            tile=tile,
+            threads=threads,
         )
+        first, *others = [reading(strand=each) for each in STRANDS_READ[strand]]
+        if not others:
+            return first
+        return replace(first, reverse=others[0]) if strand == "both" else _mean(first, others[0])
+
+
+def _reading(
+    loaded: Model,
+    named: NamedCodes,
+    *,
+    mode: Mode,
+    objective: str | None,
+    targets: Many[tuple[int, int]] | None,
+    direction: str,
+    pulses: Many[int | tuple[int, str]],
+    ghost_distance: int,
+    gradient_correction: bool,
+    strand: ReadStrand,
+    seed: int,
+    tile: int | None,
+    threads: int | None,
+) -> Sensitivity:
+    """The sensitivities of one reading."""
+    reverse, length = strand == "reverse", len(named.codes)
+    codes = _reverse_complement(named.codes) if reverse else named.codes
+    output = output_layer_for(None if mode == "tangent" else objective, None) or loaded.output_layer
+    streaming = loaded.with_output(output)
+    check_ghost_distance(ghost_distance, streaming)
+    along, places = _direction(direction, pulses, named.name, codes, seed, reverse=reverse)
+    tile = tile or default_tile(streaming, tangents_carried(along.count, ghost_distance))
+    record = CodesRecord(codes, named.name)
+    found: dict[str, Values] = {}
+    value = None
+    with sweeping_on(threads):
+        if mode != "adjoint":
+            ghosts = ghost_distance if ghost_distance and not places else None
+            tiles = responses(streaming, record, along, start=0, end=length, tile=tile, ghost_distance=ghosts)
+            found |= _along(tiles)
+        if mode != "tangent":
+            intervals = [(0, length)] if targets is None else [_inside(each, length) for each in targets]
+            if reverse:
+                intervals = [mirror(*interval, length) for interval in intervals]
+            chosen = choose_objective(objective, streaming, loaded.checkpoint.alphabet)
+            weighed = chosen.over(Targets(intervals), streaming)
+            pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile))[::-1]
+            value = sum(piece.value for piece in reversed(pieces))
+            found |= _of(pieces, correct=gradient_correction)
+    if places and ghost_distance and "response" in found:
+        near = _lags(places, length) < ghost_distance
+        found["ghost"] = np.where(near, 0, found["response"]).astype(found["response"].dtype)
+    if output != "logprobs":
+        del found["y"]
+    turned = {name: _forward(values) if reverse else values for name, values in found.items()}
+    for name in ("contribution", "response", "ghost"):
+        if name in turned:
+            turned[name] = np.where(named.codes == N_CODE, np.array(np.nan, turned[name].dtype), turned[name])
+    return Sensitivity(
+        name=named.name,
+        start=named.start,
+        codes=named.codes,
+        contribution=turned.get("contribution"),
+        response=turned.get("response"),
+        ghost=turned.get("ghost"),
+        gradient=turned.get("gradient"),
+        logprobs=turned.get("y"),
+        objective=value,
+        _model=streaming,
+    )
+
+
+def _mean(forward: Sensitivity, reverse: Sensitivity) -> Sensitivity:
+    """The mean of both readings at each base."""
+
+    def mean(one: Values | None, other: Values | None) -> Values | None:
+        # In float64, so that the mean of two float32 is rounded once.
+        if one is None or other is None:
+            return None
+        middle: Values = ((one.astype(np.float64) + other) / 2).astype(one.dtype)
+        return middle
+
+    objective = None
+    if forward.objective is not None and reverse.objective is not None:
+        objective = (forward.objective + reverse.objective) / 2
+    return replace(
+        forward,
+        contribution=mean(forward.contribution, reverse.contribution),
+        response=mean(forward.response, reverse.response),
+        ghost=mean(forward.ghost, reverse.ghost),
+        gradient=mean(forward.gradient, reverse.gradient),
+        logprobs=None,
+        objective=objective,
+    )
 
 
 def _along(tiles: Iterable[TangentTile]) -> dict[str, Values]:

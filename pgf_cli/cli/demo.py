@@ -9,9 +9,10 @@ from pgf_cli.cli.options import with_options
 from pgf_cli.cli.output import show, show_line
 from pgf_cli.cli.run import execute, show_report
 from pgf_cli.cli.streams import say
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.options import Option
 from pgf_cli.sample_folder import sample_data
-from pgf_cli.settings import RunSettings, Strand
+from pgf_cli.settings import RunSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +59,7 @@ def _demonstrate(output: Path, *, force: bool) -> None:
     for seed in UNTRAINED_SEEDS:
         untrained = output / f"untrained-{seed}.safetensors"
         save_untrained(trained, untrained, seed)
-        for strand in get_args(Strand):
+        for strand in get_args(ReadStrand):
             _sweep(settings, untrained, strand, f".untrained-{seed}")
     _show(sample, compare(fasta, sample / ANNOTATION, settings.prefix))
     show_line()
@@ -66,7 +67,7 @@ def _demonstrate(output: Path, *, force: bool) -> None:
     show_line(f"  pgf-sensitivity run {fasta} --model {trained} -o {output}/ --force")
 
 
-def _sweep(main: RunSettings, model: Path, strand: Strand, weights: str) -> None:
+def _sweep(main: RunSettings, model: Path, strand: ReadStrand, weights: str) -> None:
     """Write the contributions of one strand, named after the main run."""
     say(f"for the comparison: contributions of {model.name}, {strand} strand")
     prefix = f"{main.prefix}{weights}{REVERSE if strand == 'reverse' else ''}"

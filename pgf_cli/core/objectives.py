@@ -76,6 +76,26 @@ class LogLikelihood:
         return w
 
 
+class MaskedLogLikelihood(LogLikelihood):
+    """The sum of log p(x_t | the whole window) in nats over the targets t, of a model that reads in both directions.
+
+    Its row of base t predicts base t itself, from all others and, where it is not masked, from itself.
+
+    Args:
+        targets: positions of the predicted bases; None for all.
+        dtype, device: of the weights: the model's.
+    """
+
+    def weights(self, start: int, codes: BaseCodes, following: int | None) -> Tensor:
+        """Return w (T, 4): the row of base t weighs the log-probability of base t."""
+        counts = codes != N_CODE
+        if self._targets is not None:
+            counts &= self._targets(start, start + len(codes))
+        w = self._rows.new_zeros(len(codes), BASES)
+        w[torch.from_numpy(counts)] = self._rows[torch.from_numpy(codes[counts].astype(np.int64))]
+        return w
+
+
 class SumOutputs:
     """The sum of the model's output over all its channels at the target positions.
 

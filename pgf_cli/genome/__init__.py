@@ -16,7 +16,7 @@ from pgf_cli.genome.errors import (
 )
 from pgf_cli.genome.fasta import Genome, Record
 from pgf_cli.genome.oriented import OrientedRecord
-from pgf_cli.genome.passes import ReadPass, RecordPasses
+from pgf_cli.genome.passes import Reading, ReadPass, RecordPasses
 from pgf_cli.genome.pulse_sites import PulseSite, parse_pulse, read_pulses
 from pgf_cli.genome.record_slice import RecordSlice
 from pgf_cli.genome.regions import Region, parse_region
@@ -41,6 +41,7 @@ __all__ = [
     "RequestedRegion",
     "read_bed",
     "Selection",
+    "Reading",
     "ReadPass",
     "RecordPasses",
     "select",

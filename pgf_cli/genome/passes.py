@@ -4,7 +4,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.genome.regions import Region
+
+
+class Reading(NamedTuple):
+    """A record as it is read along one strand; a run that reads both strands has two of each record."""
+
+    contig: str
+    strand: ReadStrand
 
 
 class ReadPass(NamedTuple):
@@ -18,6 +26,13 @@ class ReadPass(NamedTuple):
     spans: tuple[Region, ...]
     until: int = 0
     """Reading goes on to here at least, 0-based exclusive."""
+    strand: ReadStrand = "forward"
+    """The one that is read."""
+
+    @property
+    def reading(self) -> Reading:
+        """What it is a pass of."""
+        return Reading(self.contig, self.strand)
 
     @property
     def end(self) -> int:
@@ -34,12 +49,12 @@ class ReadPass(NamedTuple):
 
 
 class RecordPasses:
-    """All passes along one record, in the order of reading; their spans are disjoint and go on from pass to pass.
+    """All passes of one reading of a record, in their order; their spans are disjoint and go on from pass to pass.
 
     Positions are those of the strand that is read.
 
     Args:
-        passes: at least one, of one record.
+        passes: at least one, of one reading.
 
     Attributes:
         passes: as given.

@@ -7,10 +7,11 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.errors import UsageError
 from pgf_cli.genome.bed import RequestedRegion, read_bed, validate
 from pgf_cli.genome.errors import ContigNotFoundError, RegionError
-from pgf_cli.genome.passes import ReadPass, RecordPasses
+from pgf_cli.genome.passes import Reading, ReadPass, RecordPasses
 from pgf_cli.genome.regions import Region, parse_region
 from pgf_cli.genome.strand import mirror
 from pgf_cli.inputs import InputFile
@@ -25,14 +26,19 @@ class Selection:
     spans: tuple[Region, ...]
     """What is written: the regions kept, merged, in FASTA order, in the record's own coordinates."""
     passes: tuple[ReadPass, ...]
-    """What is read for it, in FASTA order; within a record in the order of reading."""
+    """What is read for it, in FASTA order; within a record one reading after the other, each in its order."""
     inputs: tuple[InputFile, ...] = ()
     """The BED file, if there was one, as it was read."""
 
     @cached_property
-    def by_record(self) -> dict[str, RecordPasses]:
-        """The passes of each record, in FASTA order."""
-        return {contig: RecordPasses(group) for contig, group in groupby(self.passes, lambda one: one.contig)}
+    def by_reading(self) -> dict[Reading, RecordPasses]:
+        """The passes of each reading of each record, in FASTA order."""
+        return {reading: RecordPasses(group) for reading, group in groupby(self.passes, lambda one: one.reading)}
+
+    def readings_of(self, contig: str) -> tuple[Reading, ...]:
+        """Return how a record is read; nothing where it is not."""
+        both: tuple[ReadStrand, ...] = ("forward", "reverse")
+        return tuple(Reading(contig, strand) for strand in both if (contig, strand) in self.by_reading)
 
     @cached_property
     def spans_by_record(self) -> dict[str, tuple[Region, ...]]:
@@ -48,7 +54,7 @@ def select(
     context: int | None = None,
     source: str = "the FASTA",
     *,
-    reverse: bool = False,
+    strands: Sequence[ReadStrand] = ("forward",),
 ) -> Selection:
     """Settle what to read: the union of region strings, a BED file and whole records; every record by default.
 
@@ -62,7 +68,7 @@ def select(
         chroms: names of whole records.
         context: bases read before each region at most; None reads from the record's first base.
         source: what errors call the FASTA, its path for instance.
-        reverse: read the other strand: from each record's last base to its first.
+        strands: which to read, the forward one first; the reverse one goes from each record's last base to its first.
 
     Raises:
         ContigNotFoundError, RegionError, BedError: what was asked for cannot be read, or none of it can be kept.
@@ -85,7 +91,10 @@ def select(
     passes = [
         one
         for name, written in spans.items()
-        for one in _passes(_mirrored(written, genome_lengths[name]) if reverse else written, context)
+        for strand in strands
+        for one in _passes(
+            _mirrored(written, genome_lengths[name]) if strand == "reverse" else written, context, strand
+        )
     ]
     written_spans = tuple(span for written in spans.values() for span in written)
     return Selection(tuple(requested), written_spans, tuple(passes), tuple(inputs))
@@ -112,10 +121,10 @@ def _mirrored(spans: Sequence[Region], length: int) -> list[Region]:
     return [Region(span.contig, *mirror(span.start, span.end, length)) for span in reversed(spans)]
 
 
-def _passes(spans: Sequence[Region], context: int | None) -> list[ReadPass]:
+def _passes(spans: Sequence[Region], context: int | None, strand: ReadStrand) -> list[ReadPass]:
     if context is None:
-        return [ReadPass(spans[0].contig, 0, tuple(spans))]
-    return [ReadPass(span.contig, max(0, span.start - context), (span,)) for span in spans]
+        return [ReadPass(spans[0].contig, 0, tuple(spans), strand=strand)]
+    return [ReadPass(span.contig, max(0, span.start - context), (span,), strand=strand) for span in spans]
 
 
 def _why_nothing(dropped: Sequence[RequestedRegion]) -> str:

@@ -1,8 +1,9 @@
 """Passes of a model that reads in both directions: whole records, or windows that overlap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pgf_cli.core.choices import ReadStrand
 from pgf_cli.genome.passes import ReadPass
 from pgf_cli.genome.regions import Region
 
@@ -30,7 +31,11 @@ class Windows(NamedTuple):
 
 
 def two_direction_passes(
-    spans: Sequence[Region], length: int, context: int | None, windows: Windows | None
+    spans: Sequence[Region],
+    length: int,
+    context: int | None,
+    windows: Windows | None,
+    strand: ReadStrand = "forward",
 ) -> list[ReadPass]:
     """Return what is read of one record so that every base of its spans has all that it depends on, or its window.
 
@@ -39,6 +44,7 @@ def two_direction_passes(
         length: of the record.
         context: bases read on either side of each span at most; None: the whole record.
         windows: how what is longer is cut; None: it is not.
+        strand: the one that is read.
     """
     contig = spans[0].contig
     if context is None:
@@ -56,5 +62,20 @@ def two_direction_passes(
             )
             own_from = own_to
             if mine:
-                passes.append(ReadPass(contig, first, mine, until))
+                passes.append(ReadPass(contig, first, mine, until, strand))
     return passes
+
+
+def without(spans: Sequence[Region], holes: Iterable[tuple[int, int]]) -> Iterator[Region]:
+    """Yield what is left of spans, sorted and disjoint, outside half-open intervals."""
+    cuts = sorted(holes)
+    for span in spans:
+        at = span.start
+        for first, end in cuts:
+            if end <= at or first >= span.end:
+                continue
+            if first > at:
+                yield span._replace(start=at, end=first)
+            at = end
+        if at < span.end:
+            yield span._replace(start=at)

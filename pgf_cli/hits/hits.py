@@ -20,6 +20,7 @@ class Hit:
         lag, half_life, reach: bases, see the design of pulse runs; None outside them.
         flags: what to be wary of, such as an N run beside the hit.
         context: the bases around it, its own included.
+        strand: + or - where each strand has hits of its own: the one that was read; else a dot.
     """
 
     chrom: str
@@ -37,3 +38,4 @@ class Hit:
     reach: int | None = None
     flags: tuple[str, ...] = ()
     context: str
+    strand: str = "."

@@ -47,12 +47,13 @@ def print_hits(manifest: Manifest, hits: Sequence[Hit], table: str, console: Con
             print_line(console, joined("none"))
 
 
-def print_traces(traces: Sequence[TraceRow], console: Console) -> None:
-    """Print the strongest sources of each traced ghost."""
+def print_traces(traces: Sequence[TraceRow], hits: Sequence[Hit], console: Console) -> None:
+    """Print the strongest sources of each traced ghost; ``hits``: those of the run."""
+    strands = {(hit.chrom, hit.name): "" if hit.strand == "." else f" ({hit.strand})" for hit in hits}
     print_heading(console, "sources of ghost pulses: where the strongest come from (share of the ghost)")
-    by_hit = groupby(traces, key=lambda row: (row.chrom, row.hit_start))
-    for (chrom, start), rows in islice(by_hit, HITS_SHOWN):
-        hit = f"{position(chrom, start)} from"
+    by_hit = groupby(traces, key=lambda row: (row.chrom, row.hit_start, row.hit))
+    for (chrom, start, name), rows in islice(by_hit, HITS_SHOWN):
+        hit = f"{position(chrom, start)}{strands.get((chrom, name), '')} from"
         sources = [
             f"{position(chrom, row.start)} {row.base}, {row.distance:,} b, {row.share:+.2%}"
             for row in islice(rows, SOURCES_SHOWN)
@@ -81,6 +82,7 @@ def _columns(hits: Sequence[Hit], ghosts: Mapping[tuple[str, str], GhostEntry]) 
 
     columns = {
         "position": _Column(lambda hit: position(hit.chrom, hit.start), left=True),
+        **({"strand": _Column(lambda hit: hit.strand)} if any(hit.strand != "." for hit in hits) else {}),
         "value": _Column(lambda hit: number(hit.value)),
     }
     if all((hit.chrom, hit.name) in ghosts for hit in hits):

@@ -41,7 +41,7 @@ def _print_record(manifest: Manifest, record: RecordEntry, console: Console) -> 
     print_prose(console, joined((record.name, "bold"), counts), hanging=INNER)
     for name, track in record.tracks.items():
         _print_track(manifest, record, name, track, console)
-    lines = [f"objective {record.adjoint.objective:,.6g}{_gap(record.adjoint)}"] if record.adjoint else []
+    lines = _objectives(record)
     lines.append(
         f"read {record.read:,} bases in {record.seconds:.1f} s: {record.bases_per_second:,.0f} bases/s, "
         f"peak memory {readable_bytes(record.peak_memory_bytes)}"
@@ -79,6 +79,15 @@ def _all_zero(manifest: Manifest, name: str) -> str:
         f"0 at every base: the target ({named}) lies outside what is written, before it or on another record, "
         "so the objective depends on no base here"
     )
+
+
+def _objectives(record: RecordEntry) -> list[str]:
+    """The objective's value, for each strand that was read."""
+    adjoint = [each for each in (record.adjoint, record.adjoint_reverse) if each]
+    strands = [""] if len(adjoint) < 2 else [" of the forward strand", " of the reverse strand"]
+    return [
+        f"objective{strand} {each.objective:,.6g}{_gap(each)}" for each, strand in zip(adjoint, strands, strict=False)
+    ]
 
 
 def _gap(adjoint: AdjointEntry) -> str:

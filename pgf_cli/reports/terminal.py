@@ -17,6 +17,14 @@ from pgf_cli.tracks.run_files import open_manifest, output_paths
 from pgf_cli.tracks.trace_table import read_trace_table
 
 SWEEPS = {"tangent": "tangent sweep", "adjoint": "adjoint sweep", "both": "tangent and adjoint sweeps"}
+STRANDS = {
+    "reverse": "the reverse complement is read, so that what is upstream lies at higher positions; positions are "
+    "forward ones",
+    "both": "both are read, and each has its tracks: .forward, and .reverse, where what is upstream lies at higher "
+    "positions; positions are forward ones",
+    "average": "both are read, and each value is the mean of the two readings: what is upstream of either counts; "
+    "positions are forward ones",
+}
 SETTINGS = ("fasta", "dtype", "hit_distance")
 """What a report needs of the settings."""
 IGNORED_SHOWN = 5
@@ -53,7 +61,7 @@ def print_report(manifest_path: Path, console: Console, *, verbose: bool = False
     print_records(manifest, console)
     print_hits(manifest, hits, tables[0].name, console)
     if traces:
-        print_traces(traces, console)
+        print_traces(traces, hits, console)
     print_run_certificate(manifest, console, verbose=verbose)
     _print_files(manifest, manifest_path, console)
 
@@ -83,7 +91,8 @@ def _print_run(manifest: Manifest, console: Console) -> None:
         *([("note", model.note)] if model.note else []),
         *([("ignored tensors", _ignored(model.ignored))] if model.ignored else []),
         *([("objective", manifest.objective)] if manifest.objective else []),
-        ("direction", manifest.direction + (", read on the reverse strand" if manifest.strand == "reverse" else "")),
+        ("direction", manifest.direction),
+        *([("strand", STRANDS[manifest.strand])] if manifest.strand in STRANDS else []),
         *((track.name, f"{track.quantity}; {track.unit}; {track.sign}") for track in manifest.tracks),
         ("positions", "1-based here; 0-based half-open in the files"),
     ]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pgf_cli.core.certificate import Certificate, certify, run_gap_check, take_deep_probe
-from pgf_cli.genome import ReadPass
+from pgf_cli.genome import Reading, ReadPass
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.totals import RunTotals
 from pgf_cli.tracks.manifest import CertificateEntry, CheckEntry
@@ -12,7 +12,7 @@ from pgf_cli.tracks.manifest import CertificateEntry, CheckEntry
 def run_certificate(plan: RunPlan) -> Certificate:
     """Certify a run's model before anything is computed."""
     one = _longest(plan)
-    deep = take_deep_probe(plan.oriented(one.contig), one.start, one.end, plan.settings.probe_depth)
+    deep = take_deep_probe(plan.oriented(one.reading), one.start, one.end, plan.settings.probe_depth)
     return certify(plan.model, plan.probe, deep=deep)
 
 
@@ -26,7 +26,7 @@ def with_totals(plan: RunPlan, certificate: Certificate, totals: RunTotals) -> C
 
 def certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEntry:
     """Return what the manifest holds of a certificate."""
-    first, longest = plan.selection.spans[0], _longest(plan).contig
+    first, longest = plan.selection.spans[0], _longest(plan).reading
     return CertificateEntry(
         probe=f"the first {certificate.probe_bases} non-N bases from {first.contig}:{first.start + 1:,} on",
         probe_bases=certificate.probe_bases,
@@ -40,13 +40,13 @@ def certificate_entry(plan: RunPlan, certificate: Certificate) -> CertificateEnt
     )
 
 
-def _described(plan: RunPlan, certificate: Certificate, contig: str) -> str | None:
+def _described(plan: RunPlan, certificate: Certificate, reading: Reading) -> str | None:
     deep = certificate.deep
     if deep is None:
         return None
-    first, _ = plan.oriented(contig).forward_span(deep.start, deep.start + deep.bases)
-    strand = " of the other strand" if plan.reverse else ""
-    return f"{deep.bases} bases from {contig}:{first + 1:,} on, after {deep.lead:,} bases{strand} read"
+    first, _ = plan.oriented(reading).forward_span(deep.start, deep.start + deep.bases)
+    strand = " of the other strand" if reading.strand == "reverse" else ""
+    return f"{deep.bases} bases from {reading.contig}:{first + 1:,} on, after {deep.lead:,} bases{strand} read"
 
 
 def _longest(plan: RunPlan) -> ReadPass:

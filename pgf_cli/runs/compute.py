@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from pgf_cli.genome import Reading
 from pgf_cli.interrupts import raise_pending
 from pgf_cli.progress import Progress
 from pgf_cli.runs.context import RecordContext
@@ -19,8 +20,8 @@ from pgf_cli.runs.parts import Part, Reached, Sums
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import PartStore
 
-Contexts = Callable[[str], RecordContext]
-"""Gives a record's context by the record's name."""
+Contexts = Callable[[Reading], RecordContext]
+"""Gives a record's context as it is read."""
 
 SAVE_SECONDS = 60.0
 """A long segment is saved this often."""
@@ -42,6 +43,7 @@ class GroupParts:
     def __init__(self, plan: RunPlan, store: PartStore, group: Group, kind: Kind, context: RecordContext) -> None:
         self.group, self.kind = group, kind
         self.bounds = _bounds(plan, group, kind)
+        self._layered = plan.both_directions
         columns, dtype = kind.columns(context), np.dtype(plan.settings.track_dtype)
         self.parts = [
             store.part(f"{group.number:06d}.{kind.name}.{index:06d}", columns, dtype, Layout(intervals))
@@ -80,7 +82,7 @@ class GroupParts:
     def done(self) -> int:
         """Return how many bases of reading it spares; the adjoint reads forwards again up to where it goes on."""
         number, reached, _ = self.go_on()
-        times = 2 if self.kind.backwards else 1
+        times = 2 if self.kind.backwards or self._layered else 1
         whole = self.group.passes if number == len(self.parts) else self.group.passes[: reached.member]
         bases = times * sum(one.end - one.start for one in whole)
         if number < len(self.parts) and reached.position is not None:
@@ -124,7 +126,7 @@ class Computer:
     def done(self, groups: Iterable[Group], kinds: Sequence[Kind], contexts: Contexts) -> int:
         """Return how many bases of a run's reading its kept parts spare."""
         every = (
-            GroupParts(self._plan, self._store, group, kind, contexts(group.passes[0].contig))
+            GroupParts(self._plan, self._store, group, kind, contexts(group.passes[0].reading))
             for group in groups
             for kind in kinds
         )
@@ -150,7 +152,7 @@ class Computer:
             one = parts.group.passes[member]
             began, before = time.perf_counter(), reached.sums.get("seconds", 0.0)
             begin = None if reached.position is None else (reached.position, tensors)
-            context = contexts(one.contig).shuffled if parts.kind.null else contexts(one.contig)
+            context = contexts(one.reading).shuffled if parts.kind.null else contexts(one.reading)
             for step in parts.kind.steps(context, one, begin, parts.inner, self._advancer(context, parts.kind)):
                 for start, end in one.written(step.start, step.start + len(step.bases)):
                     cut = slice(start - step.start, end - step.start)
@@ -196,10 +198,11 @@ class Computer:
         self._saved = time.monotonic()
 
     def _advancer(self, context: RecordContext, kind: Kind) -> Callable[[int], None]:
-        return lambda bases: self._progress.advance(bases, f"{context.record.name} {kind.name}, forwards")
+        doing = "layer by layer" if self._plan.both_directions else "forwards"
+        return lambda bases: self._progress.advance(bases, f"{context.title} {kind.name}, {doing}")
 
     def _report(self, context: RecordContext, kind: Kind, step: Step) -> None:
-        doing = f"{context.record.name} {kind.name}" + ("" if step.values else ", context")
+        doing = f"{context.title} {kind.name}" + ("" if step.values else ", context")
         self._progress.advance(len(step.bases), doing)
 
 

@@ -1,11 +1,11 @@
 """From a record's peaks to its hits, with everything that is said of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Protocol
 
 from pgf_cli.core.bases import N_CODE
-from pgf_cli.genome import PulseSite, RecordPasses, decode
+from pgf_cli.genome import PulseSite, decode
 from pgf_cli.hits import (
     Hit,
     Peak,
@@ -16,9 +16,8 @@ from pgf_cli.hits import (
     nearest_pulse,
     reach,
 )
-from pgf_cli.runs.context import RecordContext
 from pgf_cli.runs.tracks import Track
-from pgf_cli.runs.values import RecordValues
+from pgf_cli.runs.values import HeldReading, TrackValues
 from pgf_cli.tracks.manifest import GhostEntry
 
 HIT_CONTEXT = 10
@@ -36,13 +35,14 @@ class HitCaller:
     """Calls the hits of one record's tracks, those of signed tracks by magnitude.
 
     Args:
-        context: the record.
-        passes: its passes.
+        readings: of which its values are: one, or both of whose mean they are. Positions are those of the first.
         values: its tracks' values.
     """
 
-    def __init__(self, context: RecordContext, passes: RecordPasses, values: RecordValues) -> None:
-        self._context, self._passes, self._values = context, passes, values
+    def __init__(self, readings: Sequence[HeldReading], values: TrackValues) -> None:
+        self._readings, self._values = readings, values
+        self._context, self._passes = readings[0].context, readings[0].passes
+        context = self._context
         self._settings = context.plan.settings
         self._responses = {track.index: track.name for track in context.tracks if track.kind == "response"}
         self._pulses = {track.name: context.direction.pulses_of(track) for track in context.tracks if track.is_tangent}
@@ -66,15 +66,15 @@ class HitCaller:
         return {hit.name: self._ghost_entry(track, hit) for hit in hits}
 
     def _hit(self, track: Track, rank: int, peak: Peak, scores: Scores, rate: float | None) -> Hit:
-        position = peak.position
+        position, called = peak.position, self._context.named(track.name)
         value = self._values.read(track.name, position, position + 1)[0]
         pulse, lag, life, far = self._persistence(track, position)
         return Hit(
             chrom=self._context.record.name,
             start=position,
             end=position + 1,
-            name=f"{track.name}_{rank}",
-            track=track.name,
+            name=f"{called}_{rank}",
+            track=called,
             # As in the track: the shortest decimal of the run's own number format.
             value=float(str(value)),
             percentile=scores.magnitudes.percentile(peak.value),
@@ -86,11 +86,19 @@ class HitCaller:
             reach=far,
             flags=self._flags(position),
             context=self._surroundings(position),
+            strand=self._context.strand,
         )
 
     def _persistence(self, track: Track, position: int) -> tuple[PulseSite | None, int | None, int | None, int | None]:
-        """The pulse that a hit goes back to, its lag, its half-life and the pulse's reach."""
+        """The pulse that a hit goes back to, its lag, its half-life and the pulse's reach.
+
+        Of a model that reads in both directions, the nearest pulse on either side: the lag is negative left of it, and
+        there is neither half-life nor reach, for the response has no beginning.
+        """
         places = self._places.get(track.name, [])
+        if self._context.plan.both_directions and places:
+            nearest = min(range(len(places)), key=lambda index: abs(position - places[index]))
+            return self._pulses[track.name][nearest][1], position - places[nearest], None, None
         index = nearest_pulse(position, places)
         if index is None:
             return None, None, None, None
@@ -109,23 +117,33 @@ class HitCaller:
 
     def _ghost_entry(self, track: Track, hit: Hit) -> GhostEntry:
         whole = self._values.read(self._responses[track.index], hit.start, hit.end)[0]
-        if hit.lag is not None:
-            upstream = hit.lag
-        else:
-            distance = self._settings.ghost_distance
-            offset = hit.start - self._start_of(hit.start)
-            # The newest base that counts is the last one before the previous block.
-            upstream = offset - (offset // distance - 1) * distance + 1
+        upstream = self._nearest_counted(hit.start) if hit.lag is None else abs(hit.lag)
         return GhostEntry(share=float(hit.value / whole), upstream=upstream)
 
-    def _start_of(self, position: int) -> int:
-        """Where the pass that writes a position begins to read."""
-        return self._passes.passes[self._passes.index_at(position)].start
+    def _nearest_counted(self, position: int) -> int:
+        """How far the nearest base is that counts for a ghost: outside its own block and the blocks beside it."""
+        W, found = self._settings.ghosts_from, list[int]()
+        for offset, length in self._offsets(position):
+            block = offset // W
+            if not self._context.plan.both_directions or block > 1:
+                found.append(offset - (block - 1) * W + 1)
+            if self._context.plan.both_directions and (block + 2) * W < length:
+                found.append((block + 2) * W - offset)
+        # Where no base counts the ghost is 0.
+        return min(found, default=W)
+
+    def _offsets(self, position: int) -> Iterator[tuple[int, int]]:
+        """Yield, for each reading, how many bases its pass reads before a position, and in all."""
+        forward = self._context.record.forward(position)
+        for reading in self._readings:
+            place, passes = reading.context.record.oriented(forward), reading.passes
+            one = passes.passes[passes.index_at(place)]
+            yield place - one.start, one.end - one.start
 
     def _flags(self, position: int) -> tuple[str, ...]:
         """Why a hit may say more about where the sequence begins or is unknown than about what it is."""
         distance, flags = self._settings.hit_distance, []
-        if position < self._start_of(position) + distance:
+        if min(self._read_before(position)) < distance:
             flags.append("sequence_start")
         if (self._context.bases[max(0, position - distance) : position + distance + 1] == N_CODE).any():
             flags.append("beside_N")

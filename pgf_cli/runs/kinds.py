@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgf_cli.core.bases import BaseCodes
+from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.sweeps import AdjointEdge, TangentEdge, tangent_edge
 from pgf_cli.genome.passes import ReadPass
 from pgf_cli.runs.context import RecordContext
@@ -89,6 +90,8 @@ class Tangent:
 
     def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles; they end at ghost blocks, too."""
+        if plan.both_directions:
+            return one.end if at > one.start else one.start
         return tangent_edge(at, one.start, plan.tile, plan.ghost_distance(one.contig))
 
     def steps(
@@ -112,14 +115,24 @@ class Tangent:
             end=one.end,
             tile=plan.tile,
             ghost_distance=plan.ghost_distance(one.contig),
-            begin=None if begin is None else tangent_edge_of(plan.model, *begin),
+            begin=None if begin is None else tangent_edge_of(_streaming(plan), *begin),
+            space=plan.space,
+            masked=context.masked,
+            advance=advance,
         )
         for tile in tiles:
             values = {}
             if any(one.written(tile.start, tile.start + len(tile.bases))):
-                values = {track.name: direction.values(track, tile, plan.settings.ghost_distance) for track in tracks}
+                values = {
+                    track.name: direction.values(
+                        track, tile, plan.settings.ghosts_from, both_directions=plan.both_directions
+                    )
+                    for track in tracks
+                }
             sums = {"total": total.of_tangent(tile)} if total else {}
-            yield Step(tile.start, tile.bases, values, sums, tile.after.position, _kept(tangent_tensors, tile.after))
+            after = tile.after
+            at, tensors = (None, dict) if after is None else (after.position, _kept(tangent_tensors, after))
+            yield Step(tile.start, tile.bases, values, sums, at, tensors)
 
 
 class Adjoint:
@@ -138,6 +151,8 @@ class Adjoint:
 
     def edge(self, plan: RunPlan, one: ReadPass, at: int) -> int:
         """Return the next edge between tiles."""
+        if plan.both_directions:
+            return one.end if at > one.start else one.start
         return tangent_edge(at, one.start, plan.tile, None)
 
     def steps(
@@ -164,8 +179,10 @@ class Adjoint:
             tile=plan.tile,
             budget=plan.snapshot_bytes,
             folder=plan.snapshot_folder,
-            begin=None if begin is None else adjoint_edge_of(plan.model, *begin),
+            begin=None if begin is None else adjoint_edge_of(_streaming(plan), *begin),
             edges=edges,
+            space=plan.space,
+            masked=context.masked,
             advance=advance,
         )
         for piece in pieces:
@@ -182,6 +199,13 @@ class Adjoint:
 
     def _hypothetical(self, plan: RunPlan) -> bool:
         return plan.hypothetical and not self.null
+
+
+def _streaming(plan: RunPlan) -> StreamingModel:
+    """The model of a sweep that was broken off: one that hands a state on."""
+    if not isinstance(plan.model, StreamingModel):
+        raise ValueError("a model that reads in both directions hands no state on")
+    return plan.model
 
 
 def kinds_of(plan: RunPlan) -> tuple[Kind, ...]:

@@ -9,8 +9,13 @@ from pgf_cli.core.objectives import Objective, Targets
 from pgf_cli.genome import OrientedRecord, Region
 from pgf_cli.sweeps.objective import NamedObjective
 
+SEEN, MASKED = ", seen", ", masked"
+"""What a model that reads in both directions knows of the base that it predicts."""
+
 WORDS = {
     "loglik": "the log-likelihood of the target bases, each given all before it",
+    f"loglik{SEEN}": "the log-likelihood of the target bases, each given all of its window, itself included",
+    f"loglik{MASKED}": "the log-likelihood of the target bases, each given the window with all of them read as [MASK]",
     "sum": "the sum of the model's {output} over all channels at the target positions",
     "logit": "the sum of {name} over the target positions",
 }
@@ -23,13 +28,22 @@ class ObjectivePlan:
     objective: NamedObjective
     targets: tuple[Region, ...]
     """In the records' own coordinates; none: everything written."""
+    masked: bool = False
+    """Whether the targets are read as [MASK]."""
 
     def text(self, output: OutputLayer) -> str:
         """Return the objective in words."""
         name = self.objective.name
-        words = WORDS[name.partition(":")[0]].format(output=output, name=name)
+        which = MASKED if self.masked else SEEN if self.objective.both_directions else ""
+        words = WORDS[name.partition(":")[0] + (which if name == "loglik" else "")].format(output=output, name=name)
         where = ", ".join(map(str, self.targets[:3])) + (" ..." if len(self.targets) > 3 else "")
         return f"{words} ({where or 'everything written'})"
+
+    def targets_on(self, record: OrientedRecord) -> list[tuple[int, int]]:
+        """Return the targets that were asked for on a record, in oriented positions; none: everything written."""
+        return [
+            record.oriented_span(target.start, target.end) for target in self.targets if target.contig == record.name
+        ]
 
     def on(self, record: OrientedRecord, written: Sequence[Region], model: SequenceModel) -> Objective:
         """Return the objective of one pass.
@@ -39,7 +53,5 @@ class ObjectivePlan:
             written: what the pass writes, in oriented positions.
             model: whose outputs it weighs.
         """
-        asked = [
-            record.oriented_span(target.start, target.end) for target in self.targets if target.contig == record.name
-        ]
+        asked = self.targets_on(record)
         return self.objective.over(Targets(asked or [(span.start, span.end) for span in written]), model)

@@ -12,24 +12,33 @@ from pgf_cli.checkpoints import Checkpoint, read_checkpoint
 from pgf_cli.core.bases import BaseCodes
 from pgf_cli.core.certificate import take_probe
 from pgf_cli.core.devices import resolve_device
-from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.models import SequenceModel, TwoDirectionModel
+from pgf_cli.core.sweeps import FeatureSpace
 from pgf_cli.core.tiles import default_tile
 from pgf_cli.genome import (
     BaseCounts,
     Genome,
     OrientedRecord,
     PulseSite,
+    Reading,
     Selection,
     parse_region,
 )
 from pgf_cli.inputs import InputFile, hashed
 from pgf_cli.runs.groups import Group, group_passes
 from pgf_cli.runs.objective import ObjectivePlan
-from pgf_cli.runs.reading import check_letters, check_pulses, pulse_sites, selection_of
-from pgf_cli.runs.tracks import Track, planned_tracks, track_entry
+from pgf_cli.runs.reading import (
+    check_directions,
+    check_letters,
+    check_pulses,
+    in_both_directions,
+    pulse_sites,
+    selection_of,
+)
+from pgf_cli.runs.tracks import Track, planned_tracks, track_entries
 from pgf_cli.settings import RunSettings
 from pgf_cli.sweeps.objective import choose_objective, output_layer_for
-from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
+from pgf_cli.sweeps.responses import check_ghost_distance, ghost_distance_of, tangents_carried
 from pgf_cli.tracks.manifest import MANIFEST_SUFFIX
 from pgf_cli.tracks.output_format import OutputFormat
 from pgf_cli.tracks.outputs import check_formats, output_files
@@ -67,6 +76,7 @@ class RunPlan:
     objective: ObjectivePlan | None
     """None where there is no adjoint."""
     tracks: tuple[Track, ...]
+    """Those of each reading."""
     formats: tuple[OutputFormat, ...]
     request: OutputRequest
     outputs: dict[str, Path]
@@ -78,11 +88,6 @@ class RunPlan:
     def hypothetical(self) -> bool:
         """Whether a format wants the hypothetical scores."""
         return any(each.needs_hypothetical for each in self.formats)
-
-    @property
-    def reverse(self) -> bool:
-        """Whether the other strand is read."""
-        return self.settings.strand == "reverse"
 
     @property
     def snapshot_bytes(self) -> int:
@@ -97,8 +102,20 @@ class RunPlan:
     @property
     def to_read(self) -> int:
         """Bases that sweeps will report: the tangent's, and the adjoint's forwards and backwards; the null's again."""
-        sweeps = {"tangent": 1, "adjoint": 2, "both": 3}[self.settings.mode] * (2 if self.settings.null else 1)
+        tangent = 2 if self.both_directions else 1
+        sweeps = {"tangent": tangent, "adjoint": 2, "both": tangent + 2}[self.settings.mode]
+        sweeps *= 2 if self.settings.null else 1
         return sweeps * sum(one.end - one.start for one in self.selection.passes)
+
+    @property
+    def both_directions(self) -> bool:
+        """Whether the model reads in both directions, so that nothing can be handed on from segment to segment."""
+        return isinstance(self.model, TwoDirectionModel)
+
+    @property
+    def space(self) -> FeatureSpace:
+        """Where the features of a model are kept that reads in both directions."""
+        return FeatureSpace(self.settings.feature_budget * MEGABYTE, self.settings.prefix.parent)
 
     @property
     def to_score(self) -> int:
@@ -109,8 +126,8 @@ class RunPlan:
     def room(self) -> int:
         """Bytes that the run takes on the disk at most: its outputs, and beside them the raw values of every track."""
         columns = len(self.tracks) + (len(HYPOTHETICAL) if self.hypothetical else 0)
-        nulls = 2 if self.settings.null else 1
-        return self.estimated_bytes + nulls * columns * self.to_score * self.request.dtype.itemsize
+        columns *= len(self.settings.strands_read) * (2 if self.settings.null else 1)
+        return self.estimated_bytes + columns * self.to_score * self.request.dtype.itemsize
 
     @property
     def objective_text(self) -> str | None:
@@ -133,16 +150,16 @@ class RunPlan:
             )
         return lines
 
-    def oriented(self, contig: str) -> OrientedRecord:
+    def oriented(self, reading: Reading) -> OrientedRecord:
         """Return a record on the strand that is read."""
-        return OrientedRecord(self.genome.record(contig), reverse=self.reverse)
+        return OrientedRecord(self.genome.record(reading.contig), reverse=reading.strand == "reverse")
 
     def ghost_distance(self, contig: str) -> int | None:
         """Return W where a record's sweep carries ghosts; in a pulse run the ghost is a part of the response itself."""
-        return self.settings.ghost_distance or None if contig not in self.sites_of else None
+        return self.settings.ghosts_from or None if contig not in self.sites_of else None
 
     def tracks_of(self, contig: str) -> tuple[Track, ...]:
-        """Return the tracks of a record, in the run's order."""
+        """Return the tracks of each reading of a record, in the run's order."""
         own = self._own_tracks.get(contig, ())
         if not own:
             return self._shared_tracks
@@ -174,18 +191,24 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         sites_of.setdefault(site.contig, []).append(site)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = selection_of(settings, genome, sites, targets)
-    check_pulses(sites_of, selection, genome, reverse=settings.strand == "reverse")
     checkpoint = read_checkpoint(settings.model, settings.alphabet)
     output_layer = output_layer_for(None if settings.mode == "tangent" else settings.objective, settings.output_layer)
     model = checkpoint.build(output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
+    check_directions(settings, model)
+    if isinstance(model, TwoDirectionModel):
+        selection = in_both_directions(selection, settings, genome, targets)
+    check_pulses(sites_of, selection, genome)
     directions = len(sites) if settings.separate else settings.random_directions or 1
-    tile = settings.tile or default_tile(model, tangents_carried(directions, settings.ghost_distance))
-    settings = replace(settings, tile=tile)
-    check_ghost_distance(settings.ghost_distance, model)
+    ghosts = ghost_distance_of(model, settings.ghost_distance)
+    tile = settings.tile or default_tile(model, tangents_carried(directions, ghosts))
+    settings = replace(settings, tile=tile, ghost_distance=ghosts)
+    check_ghost_distance(ghosts, model)
     tracks = planned_tracks(settings, sites)
     objective = None
     if settings.mode != "tangent":
-        objective = ObjectivePlan(choose_objective(settings.objective, model, checkpoint.alphabet), tuple(targets))
+        objective = ObjectivePlan(
+            choose_objective(settings.objective, model, checkpoint.alphabet), tuple(targets), settings.mask_targets
+        )
     request = _request(settings, genome, selection, tracks, sites, model, objective)
     formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
     check_formats(formats, request)
@@ -238,13 +261,15 @@ def _request(
     objective: ObjectivePlan | None,
 ) -> OutputRequest:
     said = objective.text(model.output) if objective else None
-    entries = [track_entry(track, settings, sites, model.output, said) for track in tracks]
     return OutputRequest(
         name=settings.prefix.name,
         tracks=tuple(
-            TrackSpec(track.name, track.contig, f"{entry.quantity}; {entry.unit}")
-            for track, entry in zip(tracks, entries, strict=True)
+            TrackSpec(entry.name, track.contig, f"{entry.quantity}; {entry.unit}")
+            for track, entry in track_entries(
+                tracks, settings, sites, model.output, said, both_directions=isinstance(model, TwoDirectionModel)
+            )
         ),
+        suffixes=settings.track_suffixes,
         lengths=genome.lengths,
         spans=selection.spans,
         regions=tuple(row.region for row in selection.requested if row.kept),

@@ -14,7 +14,7 @@ from pgf_cli.runs.certificates import certificate_entry
 from pgf_cli.runs.plan import RunPlan
 from pgf_cli.runs.store import Key
 from pgf_cli.runs.totals import RunTotals
-from pgf_cli.runs.tracks import direction_text, track_entry
+from pgf_cli.runs.tracks import direction_text, track_entries
 from pgf_cli.settings import RunSettings
 from pgf_cli.tracks.manifest import (
     SCHEMA,
@@ -83,7 +83,15 @@ def run_manifest(
         },
         model=_model_entry(plan),
         tracks=[
-            track_entry(track, settings, plan.sites, plan.model.output, plan.objective_text) for track in plan.tracks
+            entry
+            for _, entry in track_entries(
+                plan.tracks,
+                settings,
+                plan.sites,
+                plan.model.output,
+                plan.objective_text,
+                both_directions=plan.both_directions,
+            )
         ],
         records=[],
         dropped=sum(not row.kept for row in plan.selection.requested),

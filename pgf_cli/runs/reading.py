@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pgf_cli.checkpoints import AlphabetError
-from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.models import SequenceModel, TwoDirectionModel
 from pgf_cli.errors import PgfError, UsageError
 from pgf_cli.genome import (
     BaseCounts,
     Genome,
     OrientedRecord,
     PulseSite,
+    Reading,
     ReadPass,
     Region,
     Selection,
@@ -20,6 +21,7 @@ from pgf_cli.genome import (
     read_pulses,
     select,
 )
+from pgf_cli.genome.windows import Windows, two_direction_passes, without
 from pgf_cli.inputs import InputFile
 from pgf_cli.settings import RunSettings
 
@@ -60,7 +62,6 @@ def selection_of(
     if (sites or targets) and not (settings.regions or settings.bed or chroms):
         named = {place.contig for place in sites or targets}
         chroms = tuple(name for name in genome.names if name in named)
-    reverse = settings.strand == "reverse"
     selection = select(
         genome.lengths,
         settings.regions,
@@ -68,15 +69,77 @@ def selection_of(
         chroms,
         settings.context,
         source=str(settings.fasta),
-        reverse=reverse,
+        strands=settings.strands_read,
     )
     if not targets:
         return selection
-    ends: dict[str, list[int]] = {}
+    ends: dict[Reading, list[int]] = {}
     for target in targets:
         mirrored = mirror(target.start, target.end, genome.lengths[target.contig])
-        ends.setdefault(target.contig, []).append(mirrored[1] if reverse else target.end)
-    return replace(selection, passes=tuple(_reaching(one, ends.get(one.contig, [])) for one in selection.passes))
+        ends.setdefault(Reading(target.contig, "forward"), []).append(target.end)
+        ends.setdefault(Reading(target.contig, "reverse"), []).append(mirrored[1])
+    return replace(selection, passes=tuple(_reaching(one, ends.get(one.reading, [])) for one in selection.passes))
+
+
+def check_directions(settings: RunSettings, model: SequenceModel) -> None:
+    """Refuse what the model, by the directions that it reads in, does not have.
+
+    Raises:
+        UsageError: as said.
+    """
+    if not isinstance(model, TwoDirectionModel):
+        given = [name for name in ("window", "overlap") if getattr(settings, name) is not None]
+        given += ["mask-targets"] if settings.mask_targets else []
+        if given:
+            raise UsageError(
+                f"--{given[0]} is for models that read in both directions; this one is causal: leave it out"
+            )
+    elif settings.trace:
+        raise UsageError(
+            "--trace follows ghosts upstream, and this model reads in both directions: use --mode adjoint with a "
+            "--target at the hit"
+        )
+    elif settings.mask_targets and not model.has_mask:
+        raise UsageError(f"--mask-targets: the model in {settings.model} has no [MASK] token; leave it out")
+
+
+def in_both_directions(
+    selection: Selection, settings: RunSettings, genome: Genome, targets: Sequence[Region]
+) -> Selection:
+    """Return what a model that reads in both directions reads for the same: whole records, or windows.
+
+    Raises:
+        UsageError: with ``--mask-targets`` nothing is left to be written.
+    """
+    masked: dict[Reading, list[tuple[int, int]]] = {}
+    for target in targets if settings.mask_targets else ():
+        for strand in settings.strands_read:
+            span = (target.start, target.end)
+            if strand == "reverse":
+                span = mirror(*span, genome.lengths[target.contig])
+            masked.setdefault(Reading(target.contig, strand), []).append(span)
+    passes: list[ReadPass] = []
+    for reading, of_reading in selection.by_reading.items():
+        spans = list(without(of_reading.spans, masked.get(reading, [])))
+        if spans:
+            length = genome.lengths[reading.contig]
+            passes += two_direction_passes(spans, length, settings.context, _windows(settings), reading.strand)
+    if not passes:
+        raise UsageError(
+            "--mask-targets leaves nothing to be written: masked bases get no score; ask for wider regions"
+        )
+    kept = {
+        contig: [(target.start, target.end) for target in targets if settings.mask_targets and target.contig == contig]
+        for contig in selection.spans_by_record
+    }
+    written = tuple(part for span in selection.spans for part in without([span], kept[span.contig]))
+    return replace(selection, passes=tuple(passes), spans=written)
+
+
+def _windows(settings: RunSettings) -> Windows | None:
+    if settings.window is None:
+        return None
+    return Windows(settings.window, settings.window // 2 if settings.overlap is None else settings.overlap)
 
 
 def _reaching(one: ReadPass, ends: Sequence[int]) -> ReadPass:
@@ -89,30 +152,30 @@ def _reaching(one: ReadPass, ends: Sequence[int]) -> ReadPass:
     return one._replace(until=max(ahead))
 
 
-def check_pulses(
-    sites_of: Mapping[str, Sequence[PulseSite]], selection: Selection, genome: Genome, *, reverse: bool
-) -> None:
+def check_pulses(sites_of: Mapping[str, Sequence[PulseSite]], selection: Selection, genome: Genome) -> None:
     """Refuse pulses that can reach nothing, stand on N or change nothing, and records without one.
 
     Raises:
         PulseError: as said.
     """
     for contig, sites in sites_of.items():
-        record = OrientedRecord(genome.record(contig), reverse=reverse)
-        passes = selection.by_record.get(contig)
+        record = genome.record(contig)
+        readings = {reading: selection.by_reading[reading] for reading in selection.readings_of(contig)}
+        along = {reading: OrientedRecord(record, reverse=reading.strand == "reverse") for reading in readings}
         for site in sites:
-            position = record.oriented(site.position)
-            if passes is None or not passes.reads(position):
+            missed = [one for one, passes in readings.items() if not passes.reads(along[one].oriented(site.position))]
+            if missed or not readings:
+                where = f" in the reading of the {missed[0].strand} strand" if len(readings) > 1 else ""
                 raise PulseError(
-                    f"pulse {site} can reach nothing that is written; "
+                    f"pulse {site} can reach nothing that is written{where}; "
                     "ask for regions downstream of it, or for a wider --context"
                 )
-            base = record.oriented_letter(record.letter(position))
+            base = OrientedRecord(record).letter(site.position)
             if base == "N":
                 raise PulseError(f"pulse {site}: the base there is N, which has no direction; choose another base")
             if base == site.alt:
                 raise PulseError(f"pulse {site}: the base there is {base} already; give another one")
-    for contig in selection.by_record if sites_of else ():
+    for contig in selection.spans_by_record if sites_of else ():
         if contig not in sites_of:
             raise PulseError(f"no pulse is on {contig}, whose response is 0; leave it out, or add a pulse there")
 
@@ -128,28 +191,31 @@ def check_letters(
     Raises:
         PgfError: there are wrong letters, N without a token, or nothing but N.
     """
-    reverse = settings.strand == "reverse"
     counts: dict[Region, BaseCounts] = {}
-    hashes: list[str] = []
+    hashes: dict[Region, str] = {}
+    read: list[Region] = []
     asked: dict[str, list[Region]] = {}
     for row in selection.requested:
         if row.kept:
             asked.setdefault(row.region.contig, []).append(row.region)
-    for contig, passes in selection.by_record.items():
+    for contig in selection.spans_by_record:
         record, length = genome.record(contig), genome.lengths[contig]
-        for one in passes:
-            start, end = mirror(one.start, one.end, length) if reverse else (one.start, one.end)
-            swept, sha256 = record.survey(start, end)
-            counts[Region(contig, start, end)] = swept
+        for one in (one for reading in selection.readings_of(contig) for one in selection.by_reading[reading]):
+            reverse = one.strand == "reverse"
+            here = Region(contig, *(mirror(one.start, one.end, length) if reverse else (one.start, one.end)))
+            read.append(here)
+            if here in hashes:
+                continue
+            swept, hashes[here] = record.survey(here.start, here.end)
+            counts[here] = swept
             if not model.reads_n and swept.n + swept.iupac:
                 raise AlphabetError(
                     f"{settings.fasta}: record {contig} has {swept.n + swept.iupac:,} N or IUPAC codes, and the "
                     f"checkpoint {settings.model} has no token for N; name one with --alphabet, for instance N=4"
                 )
-            hashes.append(sha256)
         for region in asked[contig]:
             if region not in counts:
                 counts[region] = record.counts(region.start, region.end)
     if not any(counts[region].scored for regions in asked.values() for region in regions):
         raise NothingToScoreError(f"{settings.fasta}: every base that was asked for is N; there is nothing to score")
-    return counts, tuple(hashes)
+    return counts, tuple(hashes[here] for here in read)

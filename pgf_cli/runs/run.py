@@ -1,6 +1,7 @@
 """Carry out a plan: compute its segments, assemble every record, and put all files in place together."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from pgf_cli.core.threads import sweeping_on
 from pgf_cli.errors import advise
+from pgf_cli.genome import Reading
 from pgf_cli.interrupts import deferred
 from pgf_cli.progress import Progress
-from pgf_cli.runs.assembly import PassSums, RecordResult, assemble_record
+from pgf_cli.runs.assembly import RecordResult, assemble_record
 from pgf_cli.runs.certificates import run_certificate, with_totals
 from pgf_cli.runs.compute import Computer, GroupParts
 from pgf_cli.runs.context import record_context
@@ -23,7 +25,7 @@ from pgf_cli.runs.provenance import Course, Provenance, plain_settings, run_mani
 from pgf_cli.runs.store import Key, PartStore, check_unfinished
 from pgf_cli.runs.tables import write_regions
 from pgf_cli.runs.totals import RunTotals
-from pgf_cli.runs.values import HeldPass
+from pgf_cli.runs.values import HeldPass, HeldReading, PassSums
 from pgf_cli.tracks.background import BackgroundWriter
 from pgf_cli.tracks.chrom_sizes import write_chrom_sizes
 from pgf_cli.tracks.disk import translate_os_errors
@@ -38,7 +40,7 @@ from pgf_cli.tracks.tile import Ended, finishing
 from pgf_cli.tracks.trace_table import trace_table
 from pgf_cli.tracks.verification import check_outputs_of
 
-NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk"}
+NOT_OF_THE_RESULT = {"force", "resume", "threads", "snapshot_budget", "snapshots_on_disk", "feature_budget"}
 """Settings that change nothing in any output but the manifest."""
 
 
@@ -184,19 +186,25 @@ def _results(plan: RunPlan, progress: Progress, store: PartStore, tracks: Backgr
     kinds, passes = kinds_of(plan), plan.selection.passes
     computer = Computer(plan, store, progress)
     progress.begin(plan.to_read, done=computer.done(plan.groups, kinds, context) if store.kept else 0)
-    held, sums = list[HeldPass](), list[PassSums]()
+    held, sums = defaultdict[Reading, list[HeldPass]](list), defaultdict[Reading, list[PassSums]](list)
     for group in plan.groups:
-        parts = [GroupParts(plan, store, group, kind, context(group.passes[0].contig)) for kind in kinds]
+        parts = [GroupParts(plan, store, group, kind, context(group.passes[0].reading)) for kind in kinds]
         check_inputs(plan)
         with deferred() as stop:
             done = [computer.compute(each, context, stop) for each in parts]
         check_inputs(plan)
         for member, one in enumerate(group.passes):
-            held.append(HeldPass(parts, member))
-            sums.append({each.kind.name: of_kind[member] for each, of_kind in zip(parts, done, strict=True)})
+            held[one.reading].append(HeldPass(parts, member))
+            sums[one.reading].append(
+                {each.kind.name: of_kind[member] for each, of_kind in zip(parts, done, strict=True)}
+            )
             following = group.first + member + 1
             if following == len(passes) or passes[following].contig != one.contig:
                 progress.advance(0, f"{one.contig}, writing")
-                yield assemble_record(context(one.contig), held, sums, [tracks])
+                readings = [
+                    HeldReading(context(reading), plan.selection.by_reading[reading], held[reading], sums[reading])
+                    for reading in plan.selection.readings_of(one.contig)
+                ]
+                yield assemble_record(readings, [tracks])
                 held.clear()
                 sums.clear()

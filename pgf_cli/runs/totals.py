@@ -17,14 +17,14 @@ class RunTotals:
     """Of the parts that the adjoint's is the sum of."""
 
     def add(self, result: RecordResult) -> None:
-        """Add a record's."""
-        entry = result.entry.adjoint
-        if entry is None:
-            return
-        self.adjoint = (self.adjoint or 0.0) + entry.adjoint_total
+        """Add a record's, of every strand that was read."""
         self.magnitude += result.magnitude
-        if entry.tangent_total is not None:
-            self.tangent = (self.tangent or 0.0) + entry.tangent_total
+        for entry in (result.entry.adjoint, result.entry.adjoint_reverse):
+            if entry is None:
+                continue
+            self.adjoint = (self.adjoint or 0.0) + entry.adjoint_total
+            if entry.tangent_total is not None:
+                self.tangent = (self.tangent or 0.0) + entry.tangent_total
 
     @property
     def gap(self) -> float | None:

@@ -1,7 +1,7 @@
 """Which tracks a run writes, along which directions, and how their values come from a sweep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.genome import LETTERS, OrientedRecord, PulseSite
-from pgf_cli.settings import RunSettings
+from pgf_cli.settings import RunSettings, Strand
 from pgf_cli.tracks.manifest import TrackEntry
 
 Kind = Literal["response", "ghost", "contribution", "norm", "max-snv"]
@@ -25,12 +25,19 @@ UNITS: dict[OutputLayer, str] = {
 }
 
 
+STRANDS: dict[Strand, str] = {
+    "forward": "",
+    "reverse": ", read along the reverse complement: upstream is towards higher positions",
+    "average": ", the mean of the readings of both strands: what is upstream of either counts",
+}
+
+
 @dataclass(frozen=True)
 class Track:
-    """One track of a run."""
+    """One track of a reading."""
 
     name: str
-    """As in the file's name and the CSV's column."""
+    """As in the file's name and the CSV's column, but for what tells the strands' sets of tracks apart."""
     kind: Kind
     contig: str | None = None
     """The only record that it is about; None: every record."""
@@ -53,7 +60,7 @@ def planned_tracks(settings: RunSettings, sites: Sequence[PulseSite]) -> tuple[T
     adjoint = [Track(kind, kind) for kind in settings.adjoint_tracks] if settings.mode != "tangent" else []
     if settings.mode == "adjoint":
         return tuple(adjoint)
-    kinds: list[Kind] = ["response", "ghost"] if settings.ghost_distance else ["response"]
+    kinds: list[Kind] = ["response", "ghost"] if settings.ghosts_from else ["response"]
     if not settings.separate:
         return (*(Track(kind, kind) for kind in kinds), *adjoint)
     of_contig: dict[str, int] = {}
@@ -77,7 +84,9 @@ class RecordDirection:
         """The pulses that a track follows, sorted."""
         return sorted(self.pulses if track.index is None else [self.pulses[track.index]])
 
-    def values(self, track: Track, tile: TangentTile, ghost_distance: int) -> NDArray[np.floating[Any]]:
+    def values(
+        self, track: Track, tile: TangentTile, ghost_distance: int, *, both_directions: bool
+    ) -> NDArray[np.floating[Any]]:
         """Return a track's values (T,) on a tile."""
         chosen = slice(None) if track.index is None else slice(track.index, track.index + 1)
         if track.kind == "ghost" and tile.ghost_dot is not None:
@@ -85,11 +94,14 @@ class RecordDirection:
         values = _array(tile.y_dot[chosen])
         if track.kind == "response":
             return values
-        # In a pulse run the ghost is the response at a lag of W or more from the nearest pulse at or before.
+        # In a pulse run the ghost is the response at a lag of W or more from the nearest pulse, at or before it.
         positions = np.arange(tile.start, tile.start + len(values))
         pulses = np.array([position for position, _ in self.pulses_of(track)])
-        nearest = pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
-        return np.where(positions - nearest >= ghost_distance, values, 0).astype(values.dtype)
+        if both_directions:
+            lags = np.abs(positions[:, None] - pulses).min(1)
+        else:
+            lags = positions - pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
+        return np.where(lags >= ghost_distance, values, 0).astype(values.dtype)
 
 
 def record_direction(settings: RunSettings, sites: Sequence[PulseSite], record: OrientedRecord) -> RecordDirection:
@@ -116,10 +128,40 @@ def direction_text(settings: RunSettings, sites: Sequence[PulseSite]) -> str:
     return "contrast (more of this sequence, less of a uniform one)"
 
 
-def track_entry(
-    track: Track, settings: RunSettings, sites: Sequence[PulseSite], output: OutputLayer, objective: str | None
+def track_entries(
+    tracks: Sequence[Track],
+    settings: RunSettings,
+    sites: Sequence[PulseSite],
+    output: OutputLayer,
+    objective: str | None,
+    *,
+    both_directions: bool,
+) -> list[tuple[Track, TrackEntry]]:
+    """Say of every track that is written what its number is; ``objective`` in words.
+
+    With ``--strand both`` each track of a reading is written twice: those of the forward strand, then the others.
+    """
+    both = settings.strand == "both"
+    sets: Sequence[Strand] = settings.strands_read if both else (settings.strand,)
+    return [
+        (track, _on_strand(_track_entry(track, settings, sites, output, objective, both_directions), strand, suffix))
+        for strand, suffix in zip(sets, settings.track_suffixes, strict=True)
+        for track in tracks
+    ]
+
+
+def _on_strand(entry: TrackEntry, strand: Strand, suffix: str) -> TrackEntry:
+    return replace(entry, name=entry.name + suffix, quantity=entry.quantity + STRANDS[strand], strand=strand)
+
+
+def _track_entry(
+    track: Track,
+    settings: RunSettings,
+    sites: Sequence[PulseSite],
+    output: OutputLayer,
+    objective: str | None,
+    both_directions: bool,
 ) -> TrackEntry:
-    """Say what a track's number is; ``objective`` in words."""
     if not track.is_tangent:
         return _adjoint_entry(track, settings, str(objective))
     along = direction_text(
@@ -127,12 +169,16 @@ def track_entry(
     )
     reacts = f"how strongly the model's {output} at each base react to the direction {along}"
     norm = "the 2-norm of the exact derivative"
+    far = f"{settings.ghosts_from:,} bases or more"
     if track.kind == "response":
-        quantity = f"{reacts} at all bases read up to it: {norm}"
+        where = "at all bases of its window, on both sides" if both_directions else "at all bases read up to it"
+        quantity = f"{reacts} {where}: {norm}"
     elif sites:
-        quantity = f"the response at {settings.ghost_distance:,} bases or more past the nearest pulse, 0 elsewhere"
+        past = "on either side of" if both_directions else "past"
+        quantity = f"the response at {far} {past} the nearest pulse, 0 elsewhere"
     else:
-        quantity = f"the part of the response that goes back {settings.ghost_distance:,} bases or more: {norm}"
+        back = f"is due to bases {far} away, on either side" if both_directions else f"goes back {far}"
+        quantity = f"the part of the response that {back}: {norm}"
     return TrackEntry(track.name, track.kind, quantity, UNITS[output], "never negative")
 
 

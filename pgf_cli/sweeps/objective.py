@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models import SequenceModel
-from pgf_cli.core.objectives import Logit, LogLikelihood, Objective, SumOutputs, Targets
+from pgf_cli.core.models import SequenceModel, TwoDirectionModel
+from pgf_cli.core.objectives import Logit, LogLikelihood, MaskedLogLikelihood, Objective, SumOutputs, Targets
 from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.errors import UsageError
 
@@ -22,13 +22,16 @@ class NamedObjective:
     """Of a ``logit``: the row of the head."""
     channels: int
     """Of the model's output."""
+    both_directions: bool = False
+    """Whether the model reads in both directions, so that its row of a base is of that base itself."""
 
     def over(self, targets: Targets | None, model: SequenceModel) -> Objective:
         """Return the objective at target positions, in the coordinates of the sweep; None: at all."""
         # Where tiles come back to; the adjoint sweep sends weights on to the model.
         host = torch.device("cpu")
         if self.name == "loglik":
-            return LogLikelihood(targets, model.dtype, host)
+            kind = MaskedLogLikelihood if self.both_directions else LogLikelihood
+            return kind(targets, model.dtype, host)
         if self.column is not None:
             return Logit(targets, self.column, self.channels, model.dtype, host)
         return SumOutputs(targets, self.channels, model.dtype, host)
@@ -58,18 +61,19 @@ def choose_objective(name: str | None, model: SequenceModel, alphabet: Mapping[s
     Raises:
         UsageError: it cannot be read, or the model's output does not have it.
     """
+    both = isinstance(model, TwoDirectionModel)
     name = name or ("loglik" if model.output == "logprobs" else "sum")
     with torch.no_grad():
         channels = model.whole(torch.zeros(1, X_COLUMNS, dtype=model.dtype, device=model.device)).shape[1]
     if name.startswith("logit:"):
-        return NamedObjective(name, _column(name, alphabet, channels), channels)
+        return NamedObjective(name, _column(name, alphabet, channels), channels, both)
     if name == "loglik" and model.output != "logprobs":
         raise UsageError(f"--objective loglik needs --output-layer logprobs, and this run's is {model.output}")
     if name not in ("loglik", "sum"):
         raise UsageError(
             f"--objective {name} cannot be read; use loglik, sum, or logit:J, J a base or a row of the head"
         )
-    return NamedObjective(name, None, channels)
+    return NamedObjective(name, None, channels, both)
 
 
 def _column(name: str, alphabet: Mapping[str, int], channels: int) -> int:

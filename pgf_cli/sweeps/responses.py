@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from pgf_cli.core.directions import Direction
-from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.models import SequenceModel, TwoDirectionModel
 from pgf_cli.core.objectives import Targets
 from pgf_cli.core.sweeps import DEFAULT_SPACE, FeatureSpace, TangentEdge, TangentTile, tangent_sweep
 from pgf_cli.errors import UsageError
@@ -14,6 +14,21 @@ from pgf_cli.sweeps.record import SweptRecord
 def tangents_carried(directions: int, ghost_distance: int) -> int:
     """Return how many tangents a sweep carries: each direction as three where there are ghosts."""
     return directions * (3 if ghost_distance else 1)
+
+
+GHOST_DISTANCE = 1000
+"""W of a causal model, unless somebody says."""
+
+
+def ghost_distance_of(model: SequenceModel, asked: int | None) -> int:
+    """Return W for a model; 0: no ghosts.
+
+    A causal model's ghosts cost two more tangents, however long the sequence; those of a model that reads in both
+    directions cost one for each W bases, so there are none unless they are asked for.
+    """
+    if asked is not None:
+        return asked
+    return 0 if isinstance(model, TwoDirectionModel) else GHOST_DISTANCE
 
 
 def check_ghost_distance(distance: int, model: SequenceModel) -> None:

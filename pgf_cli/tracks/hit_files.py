@@ -27,7 +27,8 @@ class HitsFileError(PgfError, ValueError):
 class HitsBedWriter:
     """Appends hits to a BED6 file, record by record: chrom, start, end (0-based half-open), name, score, strand.
 
-    The score is the percentile times 10, rounded, 0 to 1000; the strand is `.`. Within a record lines are sorted by
+    The score is the percentile times 10, rounded, 0 to 1000; the strand is the hit's, `.` unless both strands were read
+    and told apart. Within a record lines are sorted by
     start. Source: UCSC Genome Browser, "BED format".
 
     Args:
@@ -48,7 +49,7 @@ class HitsBedWriter:
         with translate_os_errors(self._path):
             for hit in sorted(hits, key=lambda hit: hit.start):
                 chrom, name, score = shown(hit.chrom), shown(hit.name), round(10 * hit.percentile)
-                self._file.write(f"{chrom}\t{hit.start}\t{hit.end}\t{name}\t{score}\t.\n")
+                self._file.write(f"{chrom}\t{hit.start}\t{hit.end}\t{name}\t{score}\t{hit.strand}\n")
                 if reads_as_comment(hit.chrom):
                     self._skipped.add(hit.chrom)
 
@@ -168,4 +169,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "reach": _optional(int),
     "flags": _flags,
     "context": str,
+    "strand": str,
 }

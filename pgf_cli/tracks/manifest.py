@@ -62,6 +62,8 @@ class TrackEntry:
     quantity: str
     unit: str
     sign: str
+    strand: str = "forward"
+    """The strand that is read, or average: of both."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class RecordEntry:
     name: str
     length: int
     read: int
-    """Bases that the model read, upstream context included."""
+    """Bases that the model read, upstream context included; each strand's count."""
     written_from: int
     """0-based."""
     written_to: int
@@ -138,10 +140,13 @@ class RecordEntry:
     ghosts: dict[str, GhostEntry]
     """By the name of the hit."""
     adjoint: AdjointEntry | None
+    """Where both strands are read, of the forward one."""
     seconds: float
     bases_per_second: float
     peak_memory_bytes: int
     """Peak of the whole process so far."""
+    adjoint_reverse: AdjointEntry | None = None
+    """Where both strands are read, of the reverse one."""
 
 
 @dataclass(frozen=True)

@@ -40,16 +40,28 @@ class Npz(OutputFormat):
 
     def files(self, request: OutputRequest) -> dict[str, str]:
         """See OutputFormat."""
-        return {self.name: ".hypothetical.npz", f"{self.name} one-hot": ".onehot.npz"}
+        scores = {self.name + suffix: f".hypothetical{suffix}.npz" for suffix in request.suffixes}
+        return {**scores, f"{self.name} one-hot": ".onehot.npz"}
 
     def estimated_bytes(self, request: OutputRequest) -> int:
         """See OutputFormat."""
         positions = sum(region.end - region.start for region in request.regions)
-        return 2 * COLUMNS * request.dtype.itemsize * positions
+        return (len(request.suffixes) + 1) * COLUMNS * request.dtype.itemsize * positions
 
     def open(self, request: OutputRequest, paths: Mapping[str, Path]) -> list[TrackWriter]:
         """See OutputFormat."""
-        return [NpzWriter(paths[self.name], paths[f"{self.name} one-hot"], request.regions, request.dtype)]
+        # The sequence is the same whatever strand the scores are of.
+        one_hots = [paths[f"{self.name} one-hot"], *[None] * (len(request.suffixes) - 1)]
+        writers = list[TrackWriter]()
+        try:
+            for suffix, one_hot in zip(request.suffixes, one_hots, strict=True):
+                scores = paths[self.name + suffix]
+                writers.append(NpzWriter(scores, one_hot, request.regions, request.dtype, suffix))
+        except BaseException:
+            for writer in writers:
+                writer.discard()
+            raise
+        return writers
 
 
 class NpzWriter(TrackWriter):
@@ -60,15 +72,19 @@ class NpzWriter(TrackWriter):
 
     Args:
         scores: the .npz of scores to create.
-        one_hot: that of the sequence, zeros at N.
+        one_hot: that of the sequence, zeros at N; None: that is written elsewhere.
         regions: equally long; the rows of the arrays.
         dtype: of both arrays.
+        suffix: what the scores' names among a tile's values end in.
 
     Raises:
         WriteError: the temporary file cannot be created.
     """
 
-    def __init__(self, scores: Path, one_hot: Path, regions: Sequence[Span], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, scores: Path, one_hot: Path | None, regions: Sequence[Span], dtype: np.dtype[Any], suffix: str = ""
+    ) -> None:
+        self._names = [name + suffix for name in HYPOTHETICAL]
         self._scores, self._one_hot, self._dtype = scores, one_hot, dtype
         self._regions = len(regions)
         self._length = regions[0].end - regions[0].start if regions else 0
@@ -103,7 +119,8 @@ class NpzWriter(TrackWriter):
         if self._kept != self._regions * self._length:
             raise ValueError(f"{self._kept:,} of {self._regions * self._length:,} positions of the regions were given")
         write_npz(self._scores, self._regions, self._length, self._dtype, self._read_scores)
-        write_npz(self._one_hot, self._regions, self._length, self._dtype, self._read_one_hot)
+        if self._one_hot is not None:
+            write_npz(self._one_hot, self._regions, self._length, self._dtype, self._read_one_hot)
         self._file.close()
 
     def discard(self) -> None:
@@ -121,12 +138,12 @@ class NpzWriter(TrackWriter):
 
     def _values(self, tile: ScoredTile) -> NDArray[Any]:
         """A tile's hypothetical scores (4, T), checked."""
-        values = np.stack([tile.values[name] for name in HYPOTHETICAL]).astype(self._dtype, copy=False)
+        values = np.stack([tile.values[name] for name in self._names]).astype(self._dtype, copy=False)
         wrong = np.argwhere(~np.isfinite(values) & tile.scored)
         if len(wrong):
             column, offset = wrong[0]
             raise NonFiniteScoreError(
-                tile.contig, tile.start + int(offset), HYPOTHETICAL[column], float(values[column, offset])
+                tile.contig, tile.start + int(offset), self._names[column], float(values[column, offset])
             )
         # An N has no score, whatever number stands there.
         return np.where(np.isfinite(values), values, 0).astype(self._dtype, copy=False)

@@ -41,6 +41,7 @@ class OutputRequest:
         bgzip: whether text is compressed.
         track_line: whether browsers' track lines are wanted.
         adjoint: whether there is an adjoint sweep.
+        suffixes: what the names of each set of tracks end in: nothing, or the strand where each has a set.
     """
 
     name: str
@@ -52,6 +53,7 @@ class OutputRequest:
     bgzip: bool
     track_line: bool
     adjoint: bool
+    suffixes: Sequence[str] = ("",)
 
     def written_contigs(self) -> list[str]:
         """Names of the records of which something is written, in the FASTA's order."""

@@ -55,6 +55,30 @@ def test_numbers_are_those_of_the_command_to_the_byte(model, letters, strand, tm
         assert getattr(s, name).tobytes() == written[name].tobytes(), name
 
 
+def test_both_strands_and_their_mean_are_those_of_the_command(model, letters, tmp_path):
+    letters = letters[:700]
+    both, average = (
+        pgf_cli.sensitivity(model, letters, strand=strand, ghost_distance=90) for strand in ("both", "average")
+    )
+    written = command(letters, tmp_path, "--strand", "both", "--ghost-distance", "90")
+    (tmp_path / "mean").mkdir()
+    means = command(letters, tmp_path / "mean", "--strand", "average", "--ghost-distance", "90")
+    assert both.reverse.reverse is None
+    for name in ("response", "ghost", "contribution"):
+        assert getattr(both, name).tobytes() == written[f"{name}.forward"].tobytes()
+        assert getattr(both.reverse, name).tobytes() == written[f"{name}.reverse"].tobytes()
+        assert getattr(average, name).tobytes() == means[name].tobytes()
+    assert list(both.to_dataframe().columns[4:]) == list(written)
+    np.testing.assert_array_equal(
+        average.gradient, ((both.gradient.astype(np.float64) + both.reverse.gradient) / 2).astype(np.float32)
+    )
+    assert average.objective == (both.objective + both.reverse.objective) / 2
+    assert average.logprobs is None
+    assert average.reverse is None
+    with pytest.raises(pgf_cli.PgfError, match=r'strand="average" is for whole directions.*strand="both"'):
+        pgf_cli.sensitivity(model, letters, strand="average", pulses=[3])
+
+
 def test_pulses_targets_and_one_mode_are_those_of_the_command(model, letters, tmp_path):
     written = command(letters, tmp_path, "--mode", "tangent", "--pulse", "one:301:A", "--pulse", "one:1,401")
     s = pgf_cli.sensitivity(model, letters, mode="tangent", pulses=[(300, "A"), 1400])
@@ -126,7 +150,7 @@ def test_threads_of_torch_are_left_as_they_were(model):
         (np.array([0.5]), {}, "float64"),
         (np.array([0, 7]), {}, "code 7 at 1"),
         ("ACGT", {"mode": "backwards"}, "mode='backwards'"),
-        ("ACGT", {"strand": "both"}, "strand='both'"),
+        ("ACGT", {"strand": "template"}, "strand='template'"),
         ("ACGT", {"objective": "logit:Q"}, 'objective="logit:Q"'),
         ("ACGT", {"objective": "likely"}, "objective"),
         ("ACGT", {"targets": [(2, 9)]}, "targets: (2, 9)"),

@@ -213,7 +213,7 @@ def test_twenty_thousand_records_are_indexed_opened_and_selected_in_time_and_mem
     try:
         with Genome.open(path) as genome:
             selection = select(genome.lengths)
-            passes = selection.by_record
+            passes = selection.by_reading
             held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

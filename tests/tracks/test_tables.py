@@ -54,10 +54,11 @@ def test_tsv_has_the_columns_of_the_contract_and_na_where_nothing_applies(tmp_pa
     path = tmp_path / "hits.tsv"
     write_hits(HitsTsvWriter(path), [HITS[0], HITS[3]])
     assert path.read_text() == (
-        "chrom\tstart\tend\tname\ttrack\tvalue\tpercentile\trobust_z\tfdr\tpulse\tlag\thalf_life\treach\tflags\tcontext\n"
+        "chrom\tstart\tend\tname\ttrack\tvalue\tpercentile\trobust_z\tfdr\tpulse\tlag\thalf_life\treach\tflags\t"
+        "context\tstrand\n"
         "chrII\t500\t501\tchrII_500\tresponse\t5e-324\t99.0\t0.3333333333333333\t1e-300\tNA\tNA\tNA\tNA\t"
-        "near_n,record_start\tacgTACG\n"
-        "chrI\t3\t4\tchrI_3\tresponse\t0.1\t99.94\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tacgTACG\n"
+        "near_n,record_start\tacgTACG\t.\n"
+        "chrI\t3\t4\tchrI_3\tresponse\t0.1\t99.94\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tacgTACG\t.\n"
     )
 
 

@@ -138,7 +138,7 @@ class Caduceus(TwoDirectionModel):
             self.register_buffer("complement", torch.arange(config.vocab_size, dtype=torch.float32))
 
     @property
-    def final_norm(self) -> RMSNorm:  # type: ignore[override]
+    def final_norm(self) -> RMSNorm:
         """The norm before the head, of each strand."""
         return self.norm_f
 

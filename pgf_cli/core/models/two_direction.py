@@ -42,7 +42,15 @@ class TwoDirectionModel(SequenceModel):
     """D, of each stream."""
     layers_count: int
 
-    final_norm: Norm
+    @property
+    @abstractmethod
+    def final_norm(self) -> Norm:
+        """The norm before the head, of each stream."""
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether bases can be read as [MASK]."""
+        return False
 
     @abstractmethod
     def base_rows(self) -> Tensor:
