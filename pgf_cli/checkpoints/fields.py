@@ -1,10 +1,10 @@
 """Settings files read field by field: a wrong or missing value is an error that names the file and the field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pgf_cli.checkpoints.errors import CheckpointError, shown
 from pgf_cli.inputs import Inputs
@@ -63,6 +63,30 @@ class Fields:
     def wrong(self, name: str, expected: str) -> CheckpointError:
         """Make the error for a field whose value is not what it must be."""
         return CheckpointError(f"{self.where}: {name} is {shown(self.values[name])}; it must be {expected}.")
+
+
+_READ: dict[type, Callable[[Fields, str], int | float | bool | None]] = {
+    int: Fields.whole,
+    float: Fields.positive,
+    bool: Fields.flag,
+}
+
+
+def stated(config: type, settings: Fields, written: Mapping[str, str] | None = None) -> dict[str, int | float | bool]:
+    """Return what settings state of the fields of a config, by the fields' names.
+
+    Args:
+        config: a dataclass of ``int``, ``float`` and ``bool``.
+        settings: where they may stand.
+        written: what the settings call them; None: the same.
+
+    Raises:
+        CheckpointError: one has a value that it cannot have.
+    """
+    hints = get_type_hints(config)
+    names = written or {name: name for name in hints}
+    found = {name: _READ[hints[name]](settings, there) for name, there in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parse_fields(text: str | bytes, where: str) -> Fields:
