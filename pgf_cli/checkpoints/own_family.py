@@ -77,9 +77,9 @@ def load_family(named: object, checkpoint: Path) -> OwnFamily:
 def family_of_model(model: type[StreamingModel]) -> Family[Any]:
     """Make a family of a model's class.
 
-    Its ``__init__`` takes sizes and settings (int, float, bool, annotated) and, if it wants them, ``base_ids`` (then one
-    of the sizes is ``vocab_size``) and ``output``. The class says in ``sizes`` which axis of which tensor decides which
-    size, and in ``output`` or ``outputs`` what it returns, the default first.
+    Its ``__init__`` takes sizes and settings (int, float, bool, annotated) and, if it wants them, ``base_ids`` (then
+    one of the sizes is ``vocab_size``) and ``output``. The class says in ``sizes`` which axis of which tensor decides
+    which size, and in ``output`` or ``outputs`` what it returns, the default first.
 
     Raises:
         ModelFamilyError: the class does not say so.
@@ -92,7 +92,7 @@ def family_of_model(model: type[StreamingModel]) -> Family[Any]:
             'sizes = {"d_model": Axis("embedding.weight", 2, 1)}, see docs/own-family.md.'
         )
     hints = get_type_hints(model.__init__)
-    parameters = {name: each for name, each in list(inspect.signature(model.__init__).parameters.items())[1:]}
+    parameters = dict(list(inspect.signature(model.__init__).parameters.items())[1:])
     settings = {name: each for name, each in parameters.items() if name not in _GIVEN}
     if wrong := [name for name in settings if hints.get(name) not in _FIELDS]:
         raise ModelFamilyError(f"{where}: __init__ takes {wrong[0]}, which is not annotated as int, float or bool.")

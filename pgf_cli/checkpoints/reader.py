@@ -86,6 +86,8 @@ def _read_file(path: Path, option: str | None, own: OwnFamily | None) -> Checkpo
     source = Source(path, None, inputs, lambda: weights)
     if own is not None:
         return _read_own_family(source, option, own)
+    if "architecture" in file.settings:
+        raise own_format.not_own_format(file, path)
     layout = next(_recognising(source), None)
     if layout is None:
         if findings := refusals.find(None, weights.tensors, known=False):

@@ -111,11 +111,8 @@ ATTENTION = Kind(
         r"|attention)(?:\.|$))"
         r"|(?:^|\.)(?:(?!\w*[Nn]orm)\w*(?:attn|attention)\w*|Wqkv)(?=\.)|(?:^|\.)(?:in_proj_weight|Wqkv)$"
     ),
-    models=frozenset(
-        "bert roberta esm gpt2 gpt_neo gpt_neox gptj llama mistral mixtral qwen2 qwen3 t5 deberta-v2 distilbert "
-        "modernbert megatron-bert big_bird longformer gemma phi bloom falcon opt xlnet electra albert".split()
-    ),
-    classes=re.compile(r"(?i)bert|roberta|gpt|llama|mistral|transformer|^esm"),
+    models=frozenset({"bert", "esm", "gpt2", "gpt_neox", "llama", "mistral", "mixtral", "roberta", "t5", "modernbert"}),
+    classes=re.compile(r"(?i)bert|gpt|llama|mistral|mixtral|qwen|transformer|^esm|^t5"),
     signs=(
         Sign("attn_layer_idx", _least),
         Sign("attn_layer_idxs", _least),
@@ -200,17 +197,17 @@ def refusal(
     """Make the error for what was found, of which there is something."""
     first, *rest = findings
     error = UnsupportedArchitectureError(
-        f"{where}: {first.layer} is {first.kind.layer}{_of(first.kind)} and cannot be streamed: {first.kind.reason}; "
+        f"{where}: {first.layer} is {first.kind.layer}{_of(first)} and cannot be streamed: {first.kind.reason}; "
         f"{first.kind.instead}."
     )
-    spaces = next(filter(_STATE_SPACE.search, tensors), None)
+    spaces = [f"tensor {name}" for name in tensors if _STATE_SPACE.search(name)][:1]
     kinds = " and ".join(each.kind.name for each in findings)
     error.refused = Refused(
         recognised_as=kinds + (" beside state space layers" if spaces else ""),
         because=(
             *_described(settings),
             *(each.because for each in findings),
-            *([f"tensor {spaces}"] if spaces else []),
+            *spaces,
         ),
         layer=f"{first.layer}: {first.kind.layer}",
         reason=f"{first.kind.reason}.",
@@ -257,8 +254,11 @@ def overview(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     return (*lines[:_TENSORS_SHOWN], *([f"and {more:,} more"] if more > 0 else []))
 
 
-def _of(kind: Kind) -> str:
-    return f" ({kind.name})" if kind.name not in kind.layer else ""
+def _of(finding: Finding) -> str:
+    """What says so, where it is not the layer's own name."""
+    kind, field = finding.kind, finding.layer not in finding.because
+    said = [*([kind.name] if kind.name != kind.layer else []), *([finding.because] if field else [])]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _described(settings: Fields | None) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ def read_described(source: Source, described: Description, option: str | None) -
 
 
 def short_name(name: str) -> str:
+    """Return what the model calls a tensor of a file."""
     name = name.removeprefix(PREFIX)
     return EMBEDDING if name in _EMBEDDINGS else name
 
