@@ -60,6 +60,8 @@ class Family(Generic[C]):
     """How its sweeps read a record: a causal model's once; a model of two directions every layer in turn."""
     outputs: tuple[OutputLayer, ...] | None = None
     """What its models can be asked for, the default first; None: by the head."""
+    head_objectives: Callable[[C], tuple[str, ...]] | None = None
+    """Objectives of heads beside the language model's, the default first: ``class:0``, ...; None: there are none."""
     layouts: tuple[Layout, ...] = ()
     """How others save such models, beside our own format: asked in this order."""
 
@@ -72,6 +74,14 @@ class Family(Generic[C]):
         if self.outputs is not None:
             return self.outputs
         return ("hidden",) if self.head(config) == "none" else ("logprobs", "logits", "hidden")
+
+    def objectives(self, config: C) -> tuple[str, ...]:
+        """Return what ``--objective`` can be, the default first; J is a base or a row of the head."""
+        layers = self.output_layers(config)
+        own = self.head_objectives(config) if self.head_objectives else ()
+        scores = ("sum", "loglik") if layers[0] != "logprobs" else ("loglik", "sum")
+        kept = tuple(name for name in scores if name != "loglik" or "logprobs" in layers)
+        return (*own, *kept, *(("logit:J",) if "logits" in layers else ()))
 
     def empty_model(self, config: C, base_ids: BaseIds | None, output: OutputLayer) -> StreamingModel:
         """Make a model whose weights hold nothing yet.

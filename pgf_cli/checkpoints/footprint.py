@@ -15,6 +15,7 @@ from pgf_cli.core.models import StreamingModel
 from pgf_cli.core.objectives import SumOutputs
 from pgf_cli.core.one_hot import X_COLUMNS
 from pgf_cli.core.sweeps.adjoint import adjoint_sweep
+from pgf_cli.core.sweeps.snapshots import make_schedule
 from pgf_cli.core.sweeps.tangent import response, tangent_sweep
 from pgf_cli.core.threads import single_threaded
 
@@ -65,6 +66,15 @@ def adjoint_bytes(model: StreamingModel, tile: int) -> int:
             pass
 
     return _at_tile(model, sweep, tile)
+
+
+def snapshot_bytes(model: StreamingModel, tile: int, length: int, budget: int) -> int:
+    """Return what an adjoint sweep of so many bases keeps of states at most."""
+    tiles = -(-length // tile)
+    first = torch.zeros(model.lookahead, X_COLUMNS, dtype=model.dtype, device=model.device)
+    with torch.no_grad():
+        schedule = make_schedule(tiles, model.initial_jvp(first, first[None][:0])[0], budget)
+    return schedule.snapshots * schedule.state_bytes
 
 
 def _channels(model: StreamingModel) -> int:

@@ -175,7 +175,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = selection_of(settings, genome, sites, targets)
     check_pulses(sites_of, selection, genome, reverse=settings.strand == "reverse")
-    checkpoint = read_checkpoint(settings.model, settings.alphabet)
+    checkpoint = read_checkpoint(settings.model, settings.alphabet, settings.model_family)
     output_layer = output_layer_for(None if settings.mode == "tangent" else settings.objective, settings.output_layer)
     model = checkpoint.build(output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
     directions = len(sites) if settings.separate else settings.random_directions or 1

@@ -61,7 +61,7 @@ def hits(tmp_path_factory):
         pulses=(f"toy:{PULSE + 1}",), tile=500, mode="tangent", probe_depth=0,
     )  # fmt: skip
     with Genome.open(fasta) as genome, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "read_checkpoint", lambda path, alphabet: ToyCheckpoint())
+        patch.setattr(plan, "read_checkpoint", lambda *_: ToyCheckpoint())
         run(plan_run(settings, genome), Provenance([], {}), SilentProgress())
     return read_hits_tsv(tmp_path / "out.hits.tsv")
 
