@@ -28,9 +28,9 @@ from pgf_cli.core.models.protocol import BaseIds, State, StreamingModel, map_sta
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import adjoint_sweep, leaves, tangent_sweep
 
-LENGTHS = (1, 2, 3, 21)
+LENGTHS = (1, 2, 3, 18)
 TILES = (1, 16)
-"""Beside the whole sequence in one; 16 does not divide 21."""
+"""Beside the whole sequence in one; 16 does not divide 18."""
 ROUNDING = 1e-12
 """Relative, for two ways to one number in float64."""
 DIFFERENCES = 1e-6
@@ -241,8 +241,8 @@ def _sequences(model: StreamingModel) -> Iterator[tuple[str, BaseCodes]]:
         yield f"{length} bases", _codes(length)
     if model.reads_n:
         codes = _codes(LENGTHS[-1])
-        codes[[0, 1, 20]] = N_CODE
-        codes[5:18] = N_CODE
+        codes[[0, 1, 17]] = N_CODE
+        codes[4:15] = N_CODE
         yield f"{len(codes)} bases with runs of N", codes
 
 

@@ -144,7 +144,7 @@ class KeepsSomething(Sum):
 WRONG = {
     LooksAhead: ("tiles_change_nothing", "in tiles of 1 and in one"),
     ForgetsItsState: ("tiles_change_nothing", "the output in tiles of 1"),
-    Cut: ("tangent_is_finite_differences", "J v and finite differences over 2 bases"),
+    Cut: ("tangent_is_finite_differences", "J v and finite differences over 18 bases"),
     WritesIntoItsState: ("state_is_of_fixed_size_and_left_alone", "changes the state"),
     Grows: ("state_is_of_fixed_size_and_left_alone", "after 7 bases"),
     WrongTangent: ("tangent_is_finite_differences", "J v and finite differences"),

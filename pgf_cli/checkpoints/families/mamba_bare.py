@@ -40,16 +40,19 @@ def read(source: Source, option: str | None) -> Reading:
     refuse_beside_settings(source)
     names = {short_name(name) for name in source.tensors}
     own_head = HEAD in names and not _repeats_embedding(source.tensors)
+    inside = any(name.startswith(PREFIX) for name in source.tensors)
+    head = ", and its head to be its embedding" if inside and HEAD not in names else ""
     described = Description(
         stated=[],
         norm_eps=_NORM_EPS,
         projection_bias=any(name.endswith(".in_proj.bias") for name in names),
-        conv_bias=any(name.endswith(".conv1d.bias") for name in names),
+        # Where there shall be none only a config.json can say so: else one that was lost would not be missed.
+        conv_bias=True,
         # Safetensors files of a model whose head is its embedding leave the head out; a backbone has no prefix.
-        head=HEAD in names or any(name.startswith(PREFIX) for name in source.tensors),
+        head=HEAD in names or inside,
         tied=not own_head,
         tied_field="tie_embeddings",
-        note=f"norm_eps taken to be {_NORM_EPS:g}, as mamba_ssm has it: bare tensors do not say",
+        note=f"bare tensors do not say norm_eps: it is taken to be {_NORM_EPS:g}, as mamba_ssm has it{head}",
     )
     return read_described(source, described, option)
 
