@@ -106,8 +106,8 @@ ATTENTION = Kind(
     "from tile to tile",
     instead=RECURRENT,
     tensors=re.compile(
-        r"(?:^|\.)(?:self_attn|self_attention|attention\.self|SelfAttention|inner_mha_cls|mha|attn|attention|mixer)"
-        r"(?=\.(?:[qkv]_proj|q_lin|query|[qkvo]|qkv|Wqkv|c_attn|in_proj_weight|query_key_value|qkv_proj|inner_attn"
+        r"(?:^|\.)(?:self_attn|self_attention|SelfAttention|inner_mha_cls|mha|attn|attention|mixer)"
+        r"(?=\.(?:self|[qkv]_proj|q_lin|query|[qkvo]|qkv|Wqkv|c_attn|in_proj_weight|query_key_value|qkv_proj|inner_attn"
         r"|attention)(?:\.|$))"
         r"|(?:^|\.)(?:(?!\w*[Nn]orm)\w*(?:attn|attention)\w*|Wqkv)(?=\.)|(?:^|\.)(?:in_proj_weight|Wqkv)$"
     ),

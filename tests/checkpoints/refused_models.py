@@ -79,7 +79,7 @@ CHUNKS = tensors("encoder.layers.0.mixer.A_log", "routing_module.q_proj_layer.we
 
 FILES = {
     "HyenaDNA": (HYENA, "backbone.layers.0.mixer.filter_fn", "an implicit long convolution"),
-    "BERT": (BERT, "bert.encoder.layer.0.attention.self", "attention"),
+    "BERT": (BERT, "bert.encoder.layer.0.attention", "attention"),
     "Llama": (LLAMA, "layers.0.self_attn", "attention"),
     "GPT-2": (GPT2, "transformer.h.0.attn", "attention"),
     "torch.nn.MultiheadAttention": (TORCH, "encoder.layers.0.self_attn", "attention"),

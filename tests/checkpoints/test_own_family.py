@@ -56,7 +56,9 @@ def test_the_page_s_tests_pass_on_the_page_s_family(leaky):
 
 
 def test_our_own_families_pass():
-    check_family(MAMBA, d_model=4, n_layer=1, d_inner=6, d_state=3, d_conv=4, dt_rank=2, vocab_size=5)
+    by_name["files_are_checked"](
+        MAMBA, d_model=4, n_layer=2, d_inner=6, d_state=3, d_conv=4, dt_rank=2, vocab_size=5, head=False
+    )
     check_family(FRECHET, d_model=4, d_state=3, window=2, embedded=False, projection_bias=True)
 
 

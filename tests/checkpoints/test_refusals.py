@@ -1,4 +1,4 @@
-"""What cannot be streamed is recognised by the names of its tensors or its settings, and the first such layer is named."""
+"""What cannot be streamed is recognised by names of tensors or by settings, and the first such layer is named."""
 
 import pytest
 import torch
