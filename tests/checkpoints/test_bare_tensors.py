@@ -20,17 +20,17 @@ def as_mamba_ssm(tensors):
     return named | {"lm_head.weight": named["backbone.embedding.weight"].clone()}
 
 
+def inside(prefix, tensors):
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
 WRITTEN = {
     "safetensors": ("model.safetensors", lambda t: t, save_file),
     "mamba_ssm": ("model.pt", as_mamba_ssm, torch.save),
-    "Lightning": (
-        "last.ckpt",
-        lambda t: {"state_dict": {f"model.{k}": v for k, v in t.items()}, "epoch": 1},
-        torch.save,
-    ),
+    "Lightning": ("last.ckpt", lambda t: {"state_dict": inside("model.", t), "epoch": 1}, torch.save),
     "a loss beside it": (
         "last.ckpt",
-        lambda t: {f"net.module.{k}": v for k, v in t.items()} | {"loss.weight": torch.ones(2)},
+        lambda t: inside("net.module.", t) | {"loss.weight": torch.ones(2)},
         torch.save,
     ),
     "dictionaries in each other": (
@@ -67,7 +67,7 @@ def test_a_backbone_alone_has_no_head_and_one_of_its_own_is_kept(tensors, tmp_pa
 
 def test_what_tensors_do_not_say_is_asked_for_by_name(tensors, tmp_path):
     torch.save(tensors, tmp_path / "model.pt")
-    with pytest.raises(AlphabetError, match="tensors alone name no tokens, so which .* --alphabet A=7"):
+    with pytest.raises(AlphabetError, match=r"tensors alone name no tokens, so which .* --alphabet A=7"):
         read_checkpoint(tmp_path / "model.pt")
     assert read_checkpoint(tmp_path / "model.pt", ALPHABET).alphabet["N"] == TOKENS["N"]
     lost = {name: tensor for name, tensor in tensors.items() if not name.endswith("conv1d.bias")}

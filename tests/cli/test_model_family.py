@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "own-family.md"
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    """Run a command beside a checkpoint of the page's family, a FASTA, and its module, importable as ``leaky_model``."""
+    """Run a command beside a FASTA and a checkpoint of the page's family, importable as ``leaky_model``."""
     monkeypatch.chdir(tmp_path)
     (code, _) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "code").mkdir()
@@ -46,11 +46,12 @@ def test_a_run_names_the_family_and_its_source_s_hash(call, tmp_path):
     assert manifest["certificate"]["passed"]
     assert f"your own family in {source} (sha256 {digest[:16]})" in done.stdout
     assert "stored as float16, computed in float32" in done.stdout
-    # Another source is another run: what is there is not left as it is.
+    # The same source is the same run, another one is another: what is there is not taken for its own.
+    assert call(*RUN, "--resume").exit_code == 0
     source.write_text(source.read_text() + "# changed\n")
     refused = call(*RUN, "--resume")
     assert refused.exit_code == 1
-    assert "--model-family" in refused.stderr
+    assert "exists already" in refused.stderr
 
 
 def test_verify_inspect_and_evaluate_take_it(call):
