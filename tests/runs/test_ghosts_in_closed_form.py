@@ -46,6 +46,7 @@ class Sizes:
 class ToyCheckpoint:
     path, inputs, layout, architecture, config = Path("toy"), (), "toy", "toy", Sizes()
     alphabet, alphabet_source, note, ignored, tensors_sha256 = {}, "toy", None, (), "0" * 64
+    own_family, stored_as = None, ("float64",)
 
     def build(self, output, dtype, device):
         return SlowAndFast().to(dtype).requires_grad_(False)
