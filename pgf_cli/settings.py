@@ -159,6 +159,17 @@ class RunSettings:
             help="Token ids of the bases, such as A=7,C=8,G=9,T=10,N=11. Default: from the checkpoint.",
         ),
     ] = None
+    model_family: Annotated[
+        str | None,
+        Option(
+            panel=INPUT,
+            metavar="MODULE:CLASS",
+            pattern=r"[\w.]+:[\w.]+",
+            expected="package.module:Class",
+            help="A model family that you wrote and installed, instead of those that are known: docs/own-family.md. "
+            "Its code runs; a checkpoint's never does.",
+        ),
+    ] = None
     chroms: Annotated[
         tuple[str, ...],
         Option(flag="--chrom", panel=INPUT, metavar="NAME", help="A whole record; repeatable. Default: every record."),

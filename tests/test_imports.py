@@ -18,7 +18,7 @@ FLOORS = (
     ("errors", "printable", "progress", "atomic", "interrupts", "inputs", "options", "sample_folder"),
     ("core.choices", "core.bases", "core.cpu_quota", "core.memory", "core.threads", "core.devices", "core.one_hot"),
     ("core.directions", "core.objectives", "core.ops", "core.models", "core.tiles", "core.sweeps", "core.certificate"),
-    ("genome", "hits", "sweeps", "tracks", "settings", "checkpoints", "training", "runs", "api", "reports"),
+    ("genome", "hits", "sweeps", "tracks", "settings", "checkpoints", "training", "runs", "api", "reports", "testing"),
     ("bench.framework", "bench.subjects", "bench.baselines", "bench.studies"),
     ("cli", "__main__"),
 )
@@ -34,7 +34,7 @@ PLACES = {
     "pandas": {"api", "tracks", "bench.framework"},
     "polars": {"tracks", "cli"},
     "pydantic": {"tracks"},
-    "safetensors": {"checkpoints", "runs"},
+    "safetensors": {"checkpoints", "runs", "testing"},
     "matplotlib": {"bench.framework", "bench.studies"},
     "transformers": {"bench.baselines"},
 }
@@ -48,6 +48,7 @@ PLANS_ONLY = {"runs.assembly"}
 PAST_THE_SEAM = {
     "core.certificate": "compares sweeps with each other",
     "bench": "measures the sweeps themselves",
+    "testing": "compares sweeps with each other",
     "checkpoints.footprint": "counts what a sweep holds",
     "training.gradients": "wants the gradients of the parameters",
     "training.evaluation": "wants the output alone",

@@ -3,14 +3,16 @@
 import os
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from pgf_cli.api.arguments import speaking_of_arguments
 from pgf_cli.checkpoints import Checkpoint, read_checkpoint
+from pgf_cli.checkpoints.family import Family
 from pgf_cli.core.choices import Dtype, OutputLayer
 from pgf_cli.core.devices import resolve_device
-from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.models import SequenceModel, StreamingModel
 
 
 class Model:
@@ -62,6 +64,7 @@ def load_model(
     device: str = "auto",
     alphabet: str | None = None,
     output_layer: OutputLayer | None = None,
+    model_family: str | type[StreamingModel] | Family[Any] | None = None,
 ) -> Model:
     """Load a checkpoint of any layout that the tool reads.
 
@@ -71,6 +74,8 @@ def load_model(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:I``.
         alphabet: token ids of the bases, as in ``"A=7,C=8,G=9,T=10,N=11"``; None: from the checkpoint.
         output_layer: ``logprobs`` (nats; default with a head), ``logits``, or ``hidden`` (default without).
+        model_family: a family that you wrote, instead of those that are known: a subclass of ``StreamingModel``, a
+            ``Family``, or its name as ``"package.module:Class"``; see docs/own-family.md.
 
     Raises:
         PgfError: the checkpoint cannot be read or is no model that the tool knows, or there is no such device.
@@ -82,4 +87,4 @@ def load_model(
         'logprobs'
     """
     with speaking_of_arguments():
-        return Model(read_checkpoint(Path(path), alphabet), dtype, resolve_device(device), output_layer)
+        return Model(read_checkpoint(Path(path), alphabet, model_family), dtype, resolve_device(device), output_layer)

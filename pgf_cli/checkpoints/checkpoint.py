@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pgf_cli.checkpoints.errors import UnsupportedArchitectureError
 from pgf_cli.checkpoints.family import Family, Head, ModelConfig
+from pgf_cli.checkpoints.own_family import OwnFamily
 from pgf_cli.checkpoints.registry import family_of
 from pgf_cli.checkpoints.safetensors_file import bytes_of
 from pgf_cli.core.models import BaseIds, OutputLayer, SequenceModel
@@ -45,11 +46,20 @@ class Checkpoint:
     """What the file says of itself, on one line."""
     ignored: tuple[str, ...]
     """Names of tensors in the files that are no part of the model."""
+    recognised_by: str = ""
+    """Which fields or tensors told the layout."""
+    own_family: OwnFamily | None = None
+    """Set where the user named the family."""
 
     @property
     def family(self) -> Family[Any]:
         """The model's family."""
-        return family_of(self.config)
+        return self.own_family.family if self.own_family else family_of(self.config)
+
+    @property
+    def stored_as(self) -> tuple[str, ...]:
+        """Number formats of the tensors in the files: ``float16``, ..."""
+        return tuple(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in self.tensors.values()}))
 
     @property
     def architecture(self) -> str:

@@ -1,6 +1,7 @@
 """What can be wrong with a checkpoint, each said in one line."""
 
 import reprlib
+from dataclasses import dataclass
 
 from pgf_cli.errors import PgfError
 
@@ -23,8 +24,29 @@ def shown(value: object) -> str:
     return _REPR.repr(value)[:_SHOWN]
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Why a checkpoint that can be read cannot be run: what `inspect` prints beyond the error's line."""
+
+    recognised_as: str
+    because: tuple[str, ...]
+    """The tensors and fields that decided."""
+    layer: str
+    """The first that cannot be streamed."""
+    reason: str
+    instead: str
+    """What to do."""
+    also: tuple[str, ...] = ()
+    """What else of it cannot be streamed."""
+    tensors: tuple[str, ...] = ()
+    """What its files hold, layers taken together; empty where they were not read."""
+
+
 class CheckpointError(PgfError, ValueError):
     """A checkpoint cannot be read or written, or contradicts itself."""
+
+    refused: Refused | None = None
+    """Set where the files are in order and the model is of a kind that cannot be run."""
 
     def __init__(self, message: str) -> None:
         # Names come out of files that anyone may have written: none may break the line or steer the terminal.
@@ -45,6 +67,14 @@ class UnsupportedArchitectureError(CheckpointError):
 
 class TensorError(CheckpointError):
     """A tensor has the wrong shape, type, values or name."""
+
+
+class ForeignTensorError(TensorError):
+    """A part of the model has a tensor that models of its family do not have."""
+
+    def __init__(self, tensor: str, message: str) -> None:
+        super().__init__(message)
+        self.tensor = tensor
 
 
 class MissingTensorError(TensorError, KeyError):

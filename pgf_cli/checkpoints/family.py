@@ -18,6 +18,8 @@ HEAD = "lm_head.weight"
 Head = Literal["tied", "own", "none"]
 """A tied head is the embedding."""
 
+Traversal = Literal["one sweep", "layer by layer"]
+
 _NO_IDS = BaseIds(0, 0, 0, 0, None)
 
 
@@ -54,6 +56,12 @@ class Family(Generic[C]):
     """How many tokens there are; None for models that read the bases one-hot."""
     head: Callable[[C], Head] = _headless
     """Where the language-model head is; a tied one is not among the model's tensors."""
+    traversal: Traversal = "one sweep"
+    """How its sweeps read a record: a causal model's once; a model of two directions every layer in turn."""
+    outputs: tuple[OutputLayer, ...] | None = None
+    """What its models can be asked for, the default first; None: by the head."""
+    head_objectives: Callable[[C], tuple[str, ...]] | None = None
+    """Objectives of heads beside the language model's, the default first: ``class:0``, ...; None: there are none."""
     layouts: tuple[Layout, ...] = ()
     """How others save such models, beside our own format: asked in this order."""
 
@@ -63,7 +71,17 @@ class Family(Generic[C]):
 
     def output_layers(self, config: C) -> tuple[OutputLayer, ...]:
         """Return what the model can be asked for, the default first."""
+        if self.outputs is not None:
+            return self.outputs
         return ("hidden",) if self.head(config) == "none" else ("logprobs", "logits", "hidden")
+
+    def objectives(self, config: C) -> tuple[str, ...]:
+        """Return what ``--objective`` can be, the default first; J is a base or a row of the head."""
+        layers = self.output_layers(config)
+        own = self.head_objectives(config) if self.head_objectives else ()
+        scores = ("sum", "loglik") if layers[0] != "logprobs" else ("loglik", "sum")
+        kept = tuple(name for name in scores if name != "loglik" or "logprobs" in layers)
+        return (*own, *kept, *(("logit:J",) if "logits" in layers else ()))
 
     def empty_model(self, config: C, base_ids: BaseIds | None, output: OutputLayer) -> SequenceModel:
         """Make a model whose weights hold nothing yet.
@@ -78,7 +96,7 @@ class Family(Generic[C]):
 
     def shapes(self, config: C) -> dict[str, tuple[int, ...]]:
         """Return the model's tensors by name; asked of the model itself, so that they are written down once."""
-        model = self.empty_model(config, None, "hidden")
+        model = self.empty_model(config, None, self.output_layers(config)[-1])
         return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
     def parts(self, config: C) -> set[str]:

@@ -1,12 +1,13 @@
 """Settings files read field by field: a wrong or missing value is an error that names the file and the field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pgf_cli.checkpoints.errors import CheckpointError, shown
+from pgf_cli.core.models.embedding import TokenId
 from pgf_cli.inputs import Inputs
 
 LARGEST = 1_000_000_000
@@ -70,6 +71,31 @@ class Fields:
     def wrong(self, name: str, expected: str) -> CheckpointError:
         """Make the error for a field whose value is not what it must be."""
         return CheckpointError(f"{self.where}: {name} is {shown(self.values[name])}; it must be {expected}.")
+
+
+_READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
+    int: Fields.whole,
+    TokenId: Fields.token,
+    float: Fields.positive,
+    bool: Fields.flag,
+}
+
+
+def stated(config: type, settings: Fields, written: Mapping[str, str] | None = None) -> dict[str, int | float | bool]:
+    """Return what settings state of the fields of a config, by the fields' names.
+
+    Args:
+        config: a dataclass of ``int``, ``float`` and ``bool``.
+        settings: where they may stand.
+        written: what the settings call them; None: the same.
+
+    Raises:
+        CheckpointError: one has a value that it cannot have.
+    """
+    hints = get_type_hints(config)
+    names = written or {name: name for name in hints}
+    found = {name: _READ[hints[name]](settings, there) for name, there in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parse_fields(text: str | bytes, where: str) -> Fields:

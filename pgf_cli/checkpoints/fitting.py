@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
+from pgf_cli.checkpoints.errors import ForeignTensorError, MissingTensorError, TensorError
 from pgf_cli.checkpoints.family import Family
 from pgf_cli.checkpoints.sizes import other_names
 
@@ -30,8 +30,8 @@ def fit(
 
     Raises:
         MissingTensorError: a tensor of the model is missing.
-        TensorError: one has the wrong shape, holds no floating-point numbers, or holds NaN or infinity; or a part of
-            the model has a tensor that this family does not.
+        TensorError: one has the wrong shape, holds no floating-point numbers, or holds NaN or infinity.
+        ForeignTensorError: a part of the model has a tensor that this family does not.
     """
     shapes = family.shapes(config)
     for name, shape in shapes.items():
@@ -43,9 +43,10 @@ def fit(
         check_values(name, tensors[name], where)
     parts, others = family.parts(config), sorted(set(tensors) - set(shapes))
     if foreign := [name for name in others if name in inside or name.partition(".")[0] in parts]:
-        raise TensorError(
+        raise ForeignTensorError(
+            foreign[0],
             f"{where}: tensor {foreign[0]} has no place in a {family.name} model of these settings; "
-            "the checkpoint is of another family, or its settings are not its own."
+            "the checkpoint is of another family, or its settings are not its own.",
         )
     return {name: tensors[name] for name in shapes}, tuple(others)
 

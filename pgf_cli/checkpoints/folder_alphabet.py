@@ -6,8 +6,12 @@ from typing import Any
 from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, Alphabet, alphabet_of_config, parse_alphabet
 from pgf_cli.checkpoints.errors import AlphabetError
 from pgf_cli.checkpoints.fields import Fields
+from pgf_cli.checkpoints.refusals import several_bases
 from pgf_cli.checkpoints.tokenizers import read_tokenizer
 from pgf_cli.inputs import Inputs
+
+MOST_LETTERS = 256
+"""Tokens of a vocabulary of single letters at most: one for each byte."""
 
 
 def folder_alphabet(folder: Path, settings: Fields, option: str | None, vocab: int, inputs: Inputs) -> Alphabet:
@@ -34,4 +38,22 @@ def folder_alphabet(folder: Path, settings: Fields, option: str | None, vocab: i
     if value is not None:
         return Alphabet(alphabet_of_config(value, vocab, settings.where), "config")
     found = f"{files[0].name} has no tokens for bases" if files else "there is no tokenizer file"
-    raise AlphabetError(f"{folder}: {found}, so which token is which base is unknown; name them: {OPTION_EXAMPLE}.")
+    raise no_alphabet(folder, found, vocab)
+
+
+def no_alphabet(where: object, found: str, vocab: int) -> AlphabetError:
+    """Make the error for a model that does not say which token is which base.
+
+    Args:
+        where: the checkpoint.
+        found: a clause: what was looked at.
+        vocab: rows of the model's embedding; many more than letters are words or k-mers.
+    """
+    error = AlphabetError(f"{where}: {found}, so which token is which base is unknown; name them: {OPTION_EXAMPLE}.")
+    if vocab > MOST_LETTERS:
+        error = AlphabetError(
+            f"{where}: {found}, and an embedding of {vocab:,} tokens is likely to be of k-mers or words, where a value "
+            f"per base needs one token per base; if single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
+        )
+        error.refused = several_bases(f"an embedding of {vocab:,} rows, and {found}")
+    return error

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import Alphabet
-from pgf_cli.checkpoints.errors import CheckpointError
+from pgf_cli.checkpoints.errors import CheckpointError, shown
 from pgf_cli.checkpoints.fields import Fields
 from pgf_cli.inputs import Inputs
 
@@ -93,3 +93,13 @@ class Layout:
     """Whether a source is of this layout, by its settings first and the names of its tensors where they do not say."""
     read: Callable[[Source, str | None], Reading]
     """Read a source that was recognised; the second argument is the option ``--alphabet``."""
+    signs: tuple[str, ...] = ()
+    """Fields of config.json and ends of tensors' names that ``recognises`` goes by, for people: see ``evidence``."""
+
+    def evidence(self, source: Source) -> tuple[str, ...]:
+        """Return the fields and tensors of a source that was recognised that decided, in words."""
+        if source.settings is not None:
+            values = source.settings.values
+            return tuple(f"{sign} = {shown(values[sign])}" for sign in self.signs if values.get(sign) is not None)
+        names = (next((name for name in source.tensors if name.endswith(sign)), None) for sign in self.signs)
+        return tuple(f"tensor {name}" for name in names if name)

@@ -5,10 +5,10 @@ its metadata, ``config`` as JSON. ``config`` has the fields of the family's conf
 tokens; and, optionally, ``note``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from torch import Tensor
 
@@ -22,12 +22,11 @@ from pgf_cli.checkpoints.alphabets import (
 from pgf_cli.checkpoints.diagnosis import folder_hint
 from pgf_cli.checkpoints.errors import AlphabetError, CheckpointError, UnsupportedArchitectureError, shown
 from pgf_cli.checkpoints.family import Family
-from pgf_cli.checkpoints.fields import Fields, parse_fields
+from pgf_cli.checkpoints.fields import Fields, parse_fields, stated
 from pgf_cli.checkpoints.layout import Reading
 from pgf_cli.checkpoints.registry import FAMILIES, family_named
 from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes
 from pgf_cli.checkpoints.tensor_file import TensorFile
-from pgf_cli.core.models.embedding import TokenId
 
 LAYOUT = "pgf-sensitivity"
 
@@ -44,15 +43,10 @@ FORMER_NAMES = {
 }
 """What files of earlier versions call the fields of a config."""
 
-_READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
-    int: Fields.whole,
-    TokenId: Fields.token,
-    float: Fields.positive,
-    bool: Fields.flag,
-}
 
-
-def read_own(file: TensorFile, tensors: Mapping[str, Tensor], path: Path, option: str | None) -> Reading:
+def read_own(
+    file: TensorFile, tensors: Mapping[str, Tensor], path: Path, option: str | None, own: Family[Any] | None = None
+) -> Reading:
     """Check what a file in our own format holds.
 
     Args:
@@ -60,14 +54,15 @@ def read_own(file: TensorFile, tensors: Mapping[str, Tensor], path: Path, option
         tensors: its tensors, wrappers' prefixes taken off.
         path: the file.
         option: ``--alphabet``.
+        own: the family that the user named.
 
     Raises:
         CheckpointError, UsageError: as ``read_checkpoint``.
     """
     architecture, settings = file.settings["architecture"], _config(file, path)
-    family = family_named(architecture)
+    family = family_of_file(file, own)
     if family is None:
-        known = ", ".join(repr(family.name) for family in FAMILIES)
+        known = ", ".join(repr(each.name) for each in ([own] if own else FAMILIES))
         raise UnsupportedArchitectureError(
             f"{path}: architecture is {shown(architecture)}; supported in this format: {known}."
         )
@@ -77,6 +72,14 @@ def read_own(file: TensorFile, tensors: Mapping[str, Tensor], path: Path, option
     else:
         letters = _alphabet(settings, option, family.vocabulary(config))
     return Reading(config, tensors, letters, note=settings.text("note"))
+
+
+def family_of_file(file: TensorFile, own: Family[Any] | None = None) -> Family[Any] | None:
+    """Return the family that a file in our own format names, ``own`` or a registered one; None if neither."""
+    architecture = file.settings.get("architecture")
+    if own is not None:
+        return own if architecture == own.name else None
+    return family_named(architecture)
 
 
 def is_own(file: TensorFile) -> bool:
@@ -106,14 +109,13 @@ def read_config(family: Family[Any], settings: Fields, tensors: Mapping[str, Ten
     if unknown:
         known = ", ".join((*names, *extra))
         raise CheckpointError(f"{settings.where}: unknown field {shown(unknown[0])}; known: {known}.")
-    hints = get_type_hints(family.config)
-    stated = {name: _READ[hints[name]](settings, written[name]) for name in names}
-    if missing := [name for name in family.required if stated[name] is None]:
+    values = stated(family.config, settings, written)
+    if missing := [name for name in family.required if name not in values]:
         raise CheckpointError(f"{settings.where} has no {missing[0]}; write it as a whole number.")
     found = family.sizes(tensors, where)
-    compared = [SizeInSettings(name, written[name], value) for name in found if (value := stated[name]) is not None]
+    compared = [SizeInSettings(name, written[name], values[name]) for name in found if name in values]
     check_sizes(found, family.axes, compared, settings.where, where)
-    values = {name: value for name, value in stated.items() if value is not None} | dict(found)
+    values |= found
     for field in fields(family.config):
         if field.name not in values and field.default is MISSING:
             raise CheckpointError(f"{settings.where} has no {field.name}; add it.")

@@ -11,9 +11,11 @@ from pgf_cli.checkpoints.safetensors_file import read_safetensors
 from pgf_cli.checkpoints.torch_file import named_tensors, read_torch
 from pgf_cli.inputs import Inputs
 
-_HOLDERS = ("state_dict", "model_state_dict", "model", "module")
+_HOLDERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights")
 """Under which training programs keep the model's tensors among other things: Lightning and our own format; PyTorch's
-tutorials; many; DeepSpeed."""
+tutorials; many; DeepSpeed; ..."""
+_DEEPEST = 4
+"""Dictionaries in each other that are looked into: {"model": {"state_dict": ...}}."""
 
 
 class TensorFile(NamedTuple):
@@ -40,27 +42,35 @@ def read_tensor_file(path: Path, inputs: Inputs) -> TensorFile:
     content = read_torch(path, inputs)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not tensors by name; save model.state_dict().")
+    return _of(content, str(path), _DEEPEST)
+
+
+def _of(content: dict[str, Any], where: str, deepest: int) -> TensorFile:
     holders = [name for name in _HOLDERS if isinstance(content.get(name), dict)]
     if not holders and "state_dict" in content:
         raise CheckpointError(
-            f"{path}: state_dict holds a {type(content['state_dict']).__name__}, not tensors by name; "
+            f"{where}: state_dict holds a {type(content['state_dict']).__name__}, not tensors by name; "
             "save model.state_dict()."
         )
     if len(holders) > 1:
         raise CheckpointError(
-            f"{path} holds tensors under both {holders[0]} and {holders[1]}; save the model's alone, as state_dict."
+            f"{where} holds tensors under both {holders[0]} and {holders[1]}; save the model's alone, as state_dict."
         )
     if holders:
-        return _beside(content, holders[0], path)
+        return _beside(content, holders[0], where, deepest)
     if any(isinstance(value, Tensor) for value in content.values()):
-        return TensorFile(named_tensors(content, path), {}, ())
+        return TensorFile(named_tensors(content, where), {}, ())
     return TensorFile({}, content, ())
 
 
-def _beside(content: dict[str, Any], holder: str, path: Path) -> TensorFile:
+def _beside(content: dict[str, Any], holder: str, where: str, deepest: int) -> TensorFile:
     rest = {name: value for name, value in content.items() if name != holder}
     others = [str(name) for name, value in rest.items() if isinstance(value, Tensor)]
     for name, value in rest.items():
         if isinstance(value, dict):
             others += [f"{name}.{inner}" for inner, tensor in value.items() if isinstance(tensor, Tensor)]
-    return TensorFile(named_tensors(content[holder], f"{path}: {holder}"), rest, tuple(others))
+    held, inside = content[holder], f"{where}: {holder}"
+    if deepest and not any(isinstance(value, Tensor) for value in held.values()) and set(_HOLDERS) & held.keys():
+        inner = _of(held, inside, deepest - 1)
+        return TensorFile(inner.tensors, {**inner.settings, **rest}, (*others, *inner.others))
+    return TensorFile(named_tensors(held, inside), rest, tuple(others))

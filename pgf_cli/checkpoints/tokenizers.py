@@ -13,6 +13,7 @@ from typing import Any
 from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, base_ids_of
 from pgf_cli.checkpoints.errors import AlphabetError, shown
 from pgf_cli.checkpoints.fields import LARGEST_JSON, Fields, read_fields
+from pgf_cli.checkpoints.refusals import several_bases
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.inputs import Inputs
 
@@ -44,10 +45,12 @@ class Tokenizer:
         """
         where = str(self.files[0])
         if several := sorted(filter(_SEVERAL_BASES.fullmatch, self.ids)):
-            raise AlphabetError(
+            error = AlphabetError(
                 f"{where} has tokens of several bases, such as {shown(several[0])}, but a value per base needs one "
                 f"token per base; if the single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
             )
+            error.refused = several_bases(f"token {shown(several[0])} in {self.files[0].name}")
+            raise error
         bases = self._bases(str.upper) or self._bases(str.lower)
         if not bases:
             return None

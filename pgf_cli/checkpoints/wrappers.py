@@ -1,7 +1,7 @@
 """What training programs put around a model: prefixes, which are taken off, and adapters, which are refused."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -11,8 +11,9 @@ from pgf_cli.checkpoints.layout import Weights
 
 _LONGEST_NAME = 300
 
-_AROUND_ALL = ("module.", "_orig_mod.", "_forward_module.", "model.", "net.")
-"""DataParallel and its kin, torch.compile, DeepSpeed, Lightning modules: each a prefix that all names share."""
+_AROUND = ("module.", "_orig_mod.", "_forward_module.", "model.", "net.")
+"""DataParallel and its kin, torch.compile, DeepSpeed, Lightning modules. Names without it lie beside the model: of a
+loss, say."""
 
 _ANYWHERE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """What torch also puts around single layers; no model calls anything so."""
@@ -29,8 +30,12 @@ _MERGE = (
 )
 
 
-def unwrapped(weights: Weights) -> Weights:
-    """Take off wrappers' prefixes.
+def unwrapped(weights: Weights, own: Container[str] = frozenset()) -> Weights:
+    """Take off wrappers' prefixes, nested in any order.
+
+    Args:
+        weights: as the files have them.
+        own: names of tensors that the model is known to have; once one shows, what is before others is no wrapper's.
 
     Raises:
         UnsupportedArchitectureError: there are an adapter's tensors, without whose product the model is another.
@@ -42,7 +47,7 @@ def unwrapped(weights: Weights) -> Weights:
     if adapter := next(filter(_ADAPTER.search, (*tensors, *others)), None):
         raise UnsupportedArchitectureError(f"{where} holds an adapter's tensors, such as {adapter}: {_MERGE}.")
     names = {name: _ANYWHERE.sub("", name) for name in tensors}
-    while prefix := _shared_prefix(names.values()):
+    while prefix := _wrapper_s_prefix(names.values(), own):
         names = {name: short.removeprefix(prefix) for name, short in names.items()}
     renamed: dict[str, Tensor] = {}
     for name, short in names.items():
@@ -65,6 +70,8 @@ def refuse_adapter_files(folder: Path) -> None:
         )
 
 
-def _shared_prefix(names: Iterable[str]) -> str | None:
+def _wrapper_s_prefix(names: Iterable[str], own: Container[str]) -> str | None:
     listed = list(names)
-    return next((prefix for prefix in _AROUND_ALL if listed and all(name.startswith(prefix) for name in listed)), None)
+    if any(name in own for name in listed):
+        return None
+    return next((prefix for prefix in _AROUND if any(name.startswith(prefix) for name in listed)), None)

@@ -37,6 +37,7 @@ def evaluate(
         Path | None, Option(metavar="FASTA", help="What the TOML was trained on, if not the FASTA to predict.")
     ] = None,
     *,
+    model_family: str | None,
     alphabet: str | None,
     threads: int | None,
     as_json: bool,
@@ -61,7 +62,7 @@ def evaluate(
     if train_fasta is not None and config is None:
         raise UsageError("--train-fasta says what --config was trained on; give --config, too")
     set_threads(threads or available_threads())
-    network = load_language_model(model, alphabet)
+    network = load_language_model(model, alphabet, model_family)
     data = read_settings(config).data if config else None
     with ExitStack() as files:
         genome = files.enter_context(Genome.open(fasta))

@@ -41,6 +41,7 @@ def verify(
     ] = None,
     bases: Annotated[int, Option(metavar="N", lowest=1, highest=MOST_BASES, help="Bases of the first probe.")] = 256,
     *,
+    model_family: str | None,
     probe_depth: int,
     dtype: Dtype,
     output_layer: OutputLayer | None,
@@ -67,7 +68,7 @@ def verify(
     from pgf_cli.core.threads import available_threads, set_threads
 
     set_threads(threads or available_threads())
-    read = read_checkpoint(checkpoint, alphabet)
+    read = read_checkpoint(checkpoint, alphabet, model_family)
     model = read.build(output_layer, getattr(torch, dtype), torch.device("cpu"))
     probes = random_probes(bases, probe_depth, seed) if fasta is None else probes_of(fasta, bases, probe_depth)
     certificate = certify(model, probes.first, deep=probes.deep, seed=seed)

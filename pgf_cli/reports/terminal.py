@@ -12,7 +12,7 @@ from pgf_cli.reports.run_records import print_records
 from pgf_cli.reports.tables import print_pairs
 from pgf_cli.tracks.estimates import readable_bytes
 from pgf_cli.tracks.hit_files import read_hits_tsv
-from pgf_cli.tracks.manifest import Manifest, ManifestError, ModelEntry
+from pgf_cli.tracks.manifest import Manifest, ManifestError, ModelCode, ModelEntry
 from pgf_cli.tracks.run_files import open_manifest, output_paths
 from pgf_cli.tracks.trace_table import read_trace_table
 
@@ -86,7 +86,8 @@ def _print_run(manifest: Manifest, console: Console) -> None:
     print_heading(console, f"pgf-sensitivity {manifest.version}: {sweeps} of {settings['fasta'].value}")
     model = manifest.model
     rows = [
-        ("model", f"{model.path} ({_sizes(model)}; {settings['dtype'].value} on {manifest.device})"),
+        ("model", f"{model.path} ({_sizes(model)}; {_number_format(manifest)} on {manifest.device})"),
+        *([("model's code", _code(model.code))] if model.code else []),
         ("alphabet", f"{_alphabet(model.alphabet)} (from {model.alphabet_source})"),
         *([("note", model.note)] if model.note else []),
         *([("ignored tensors", _ignored(model.ignored))] if model.ignored else []),
@@ -103,6 +104,15 @@ def _sizes(model: ModelEntry) -> str:
     counts = {name: value for name, value in model.sizes.items() if type(value) is int}
     sizes = "".join(f", {name} {value:,}" for name, value in counts.items())
     return f"{model.architecture}{sizes}; {model.parameters:,} parameters"
+
+
+def _number_format(manifest: Manifest) -> str:
+    computed, stored = str(manifest.settings["dtype"].value), manifest.model.stored_as
+    return computed if stored in ([], [computed]) else f"stored as {' and '.join(stored)}, computed in {computed}"
+
+
+def _code(code: ModelCode) -> str:
+    return f"{code.name}, your own family in {code.path} (sha256 {code.sha256[:16]})"
 
 
 def _ignored(tensors: list[str]) -> str:

@@ -143,7 +143,7 @@ class HitCaller:
     def _flags(self, position: int) -> tuple[str, ...]:
         """Why a hit may say more about where the sequence begins or is unknown than about what it is."""
         distance, flags = self._settings.hit_distance, []
-        if min(self._read_before(position)) < distance:
+        if min(offset for offset, _ in self._offsets(position)) < distance:
             flags.append("sequence_start")
         if (self._context.bases[max(0, position - distance) : position + distance + 1] == N_CODE).any():
             flags.append("beside_N")

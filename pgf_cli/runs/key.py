@@ -18,10 +18,12 @@ def run_key(plan: RunPlan) -> Key:
     """Return everything that decides a run's values; what only decides what becomes of them is not in it."""
     settings = plan.settings
     passes = [(one.contig, one.start, one.end, one.spans) for one in plan.selection.passes]
+    own = plan.checkpoint.own_family
     seeded = settings.null is not None or settings.random_directions > 0
     return {
         "version": f"{__version__} with torch {torch.__version__}",
         "the model's tensors": plan.checkpoint.tensors_sha256[:SHOWN],
+        "the model's code (--model-family)": f"{own.name} {own.sha256[:SHOWN]}" if own else "built in",
         "the alphabet": ",".join(f"{letter}={row}" for letter, row in plan.checkpoint.alphabet.items()),
         "the output layer": plan.model.output,
         "the bases read": _digest(plan.sequence_hashes),

@@ -191,7 +191,7 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         sites_of.setdefault(site.contig, []).append(site)
     targets = [parse_region(text, genome.lengths, str(settings.fasta)) for text in settings.targets]
     selection = selection_of(settings, genome, sites, targets)
-    checkpoint = read_checkpoint(settings.model, settings.alphabet)
+    checkpoint = read_checkpoint(settings.model, settings.alphabet, settings.model_family)
     output_layer = output_layer_for(None if settings.mode == "tangent" else settings.objective, settings.output_layer)
     model = checkpoint.build(output_layer, getattr(torch, settings.dtype), resolve_device(settings.device))
     check_directions(settings, model)

@@ -20,6 +20,7 @@ from pgf_cli.tracks.manifest import (
     SCHEMA,
     FileEntry,
     Manifest,
+    ModelCode,
     ModelEntry,
     Setting,
 )
@@ -114,6 +115,7 @@ def plain_settings(settings: RunSettings) -> dict[str, Any]:
 
 def _model_entry(plan: RunPlan) -> ModelEntry:
     checkpoint = plan.checkpoint
+    own = checkpoint.own_family
     return ModelEntry(
         path=as_utf8(str(checkpoint.path)),
         layout=checkpoint.layout,
@@ -125,6 +127,8 @@ def _model_entry(plan: RunPlan) -> ModelEntry:
         output_layer=plan.model.output,
         note=checkpoint.note,
         ignored=list(checkpoint.ignored),
+        stored_as=list(checkpoint.stored_as),
+        code=ModelCode(own.name, as_utf8(str(own.source)), own.sha256) if own else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,18 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
+class ModelCode:
+    """A model family that the user wrote."""
+
+    name: str
+    """``package.module:Class``."""
+    path: str
+    """Its source file."""
+    sha256: str
+    """Of that file."""
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """The checkpoint that was run."""
 
@@ -50,6 +62,10 @@ class ModelEntry:
     note: str | None
     ignored: list[str]
     """Tensors of the files that are no part of the model."""
+    stored_as: list[str] = field(default_factory=list)
+    """Number formats of the tensors in the files."""
+    code: ModelCode | None = None
+    """Where the family is the user's own."""
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,14 @@ def evaluate(
     return Evaluation(by_region, total.predicted, total.bits, tuple(rows))
 
 
-def load_language_model(path: Path, alphabet: str | None) -> StreamingModel:
+def load_language_model(path: Path, alphabet: str | None, model_family: object = None) -> StreamingModel:
     """Read a checkpoint as a model in float32 whose output is ``logprobs``.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
         NoPredictionError: it has no head, or reads in both directions.
     """
-    checkpoint = read_checkpoint(path, alphabet)
+    checkpoint = read_checkpoint(path, alphabet, model_family)
     if "logprobs" not in checkpoint.output_layers:
         raise NoPredictionError(path)
     model = checkpoint.build("logprobs", torch.float32, torch.device("cpu"))

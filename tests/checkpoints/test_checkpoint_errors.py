@@ -144,7 +144,8 @@ def test_an_unknown_architecture_is_named_with_what_is_supported(parts, tmp_path
 
 
 def test_a_bare_state_dict_and_extra_entries(parts, tmp_path):
-    assert "has no architecture and config beside its tensors" in failure_of(parts["state_dict"], tmp_path)
+    others = {"encoder.weight": torch.zeros(3)}
+    assert "has no architecture and config beside its tensors" in failure_of(others, tmp_path)
     assert "also holds 'optimizer'" in failure_of(parts | {"optimizer": {}}, tmp_path)
     assert "state_dict holds a list" in failure_of(parts | {"state_dict": [1]}, tmp_path)
     assert "config is a list" in failure_of(parts | {"config": [1]}, tmp_path)

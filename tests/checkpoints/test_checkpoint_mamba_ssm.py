@@ -116,7 +116,6 @@ def test_a_head_of_its_own_is_kept_and_a_tied_one_must_be_the_embedding(model, f
         ({"rms_norm": False}, "rms_norm = false (LayerNorm)"),
         ({"ssm_cfg": {"layer": "Mamba2", "d_state": 128}}, "ssm_cfg.layer = 'Mamba2'"),
         ({"d_intermediate": 32}, "d_intermediate = 32 (an MLP in each block)"),
-        ({"attn_layer_idx": [1, 2]}, "attn_layer_idx = [1, 2] (attention layers)"),
     ],
 )
 def test_what_is_no_plain_mamba_is_refused_by_name(folder, changes, expected):

@@ -82,12 +82,12 @@ def test_torch_s_own_wrapper_is_taken_off(tmp_path):
     assert plain.tensors_sha256 == wrapped.tensors_sha256
 
 
-def test_a_prefix_that_not_all_names_share_is_named_with_the_remedy(hub_folder, weights):
+def test_a_prefix_that_no_wrapper_has_is_named_with_the_remedy(hub_folder, weights):
     tensors = prefixed(weights, "net.encoder.") | {"criterion.weight": torch.ones(2)}
     torch.save(tensors, hub_folder / "pytorch_model.bin")
     message = failure(hub_folder, TensorError)
-    assert "has no tensor embedding.weight; there is net.encoder.backbone.embeddings.weight" in message
-    assert "take 'net.encoder.' off the names of all tensors" in message
+    assert "has no tensor embedding.weight; there is encoder.backbone.embeddings.weight" in message
+    assert "take 'encoder.' off the names of all tensors" in message
 
 
 def test_two_models_in_a_file_and_two_tensors_of_one_name_are_refused(hub_folder, weights):

@@ -28,6 +28,7 @@ GIVEN = {
     "resume": ("--resume", None, True),
     "force": ("--force", None, True),
     "alphabet": ("--alphabet", "A=1,C=2,G=3,T=4", "A=1,C=2,G=3,T=4"),
+    "model_family": ("--model-family", "package.module:Class", "package.module:Class"),
     "chroms": ("--chrom", ["chr1", "chr2"], ("chr1", "chr2")),
     "context": ("--context", 0, 0),
     "strand": ("--strand", "reverse", "reverse"),

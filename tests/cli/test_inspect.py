@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from pgf_cli.checkpoints import inspect_checkpoint, save_checkpoint
@@ -59,8 +60,13 @@ def test_json_says_everything_in_numbers(checkpoint):
     for mode in ("tangent", "adjoint", "both"):
         takes = memory[mode]
         assert takes["total"] == memory["weights"] + takes["working"] + takes["snapshots"]
-    assert (memory["tangent"]["snapshots"], memory["adjoint"]["snapshots"]) == (0, 256_000_000)
+    # 10,000 tiles of the default million bases.
+    assert (memory["tangent"]["snapshots"], memory["adjoint"]["snapshots"]) == (0, 9_999 * STATE * 8)
     assert memory["both"] == memory["adjoint"]
+    assert (found["lengths"], found["traversal"]) == ({"bases": 1_000_000, "longest": 1_000_000}, "one sweep")
+    assert found["objectives"] == ["loglik", "sum", "logit:J"]
+    assert found["recognised_by"] == "architecture = 'mamba'"
+    assert found["disk_bytes"]["both"]["unfinished"] == 3 * 8 * 1_000_000
 
 
 def test_the_page_names_what_people_ask_for(checkpoint):
@@ -69,7 +75,10 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     lines = {line[2:17].strip(): line[17:].strip() for line in page.stdout.splitlines()[1:]}
     assert lines["family"] == "mamba, in the layout of pgf-sensitivity"
     assert lines["sizes"] == "d_model 6, n_layer 2, d_inner 10, d_state 3, d_conv 4, dt_rank 2, vocab_size 5"
-    assert lines["parameters"] == f"{PARAMETERS}, stored as float16"
+    assert lines["recognised by"] == "architecture = 'mamba'"
+    assert lines["sweep"].startswith("one, from left to right: causal")
+    assert lines["parameters"] == f"{PARAMETERS}, stored as float16, computed in float32"
+    assert lines["objectives"] == "loglik (default), sum, logit:J; J: a base or a row of the head"
     assert lines["alphabet"] == "A = 0, C = 1, G = 2, T = 3, N = 4 (from config)"
     assert lines["head"] == "the embedding (tied)"
     assert lines["output layers"] == "logprobs (default), logits, hidden"
@@ -77,8 +86,12 @@ def test_the_page_names_what_people_ask_for(checkpoint):
     assert lines["ignored tensors"] == "score.weight"
     assert lines["between tiles"].startswith("a state of 480 bytes, and 480 bytes more for each tangent direction")
     assert "tile 4,096" in lines["memory"]
-    assert lines["tangent"].startswith("about ")
-    assert lines["adjoint"].endswith("at most 256.0 MB of it snapshots")
+    assert "records of up to 1,000,000 bases" in lines["memory"]
+    assert lines["disk"].startswith("for 1,000,000 bases")
+    rows = [line[17:].strip() for line in page.stdout.splitlines() if line.split()[:1] == ["adjoint"]]
+    memory, disk = rows
+    assert memory.endswith(" of it snapshots")
+    assert disk.endswith("4.0 MB more until the run is complete")
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -134,10 +147,60 @@ def test_the_alphabet_option_is_shown_as_its_source(checkpoint):
     assert (found["alphabet"], found["alphabet_source"]) == ({"A": 3, "C": 2, "G": 1, "T": 0}, "--alphabet")
 
 
+def test_estimates_are_for_the_length_that_was_asked(checkpoint, tmp_path):
+    (tmp_path / "g.fa").write_text(">a\n" + "ACGT" * 100 + "\n>b\n" + "ACGT" * 50 + "\n")
+    by_fasta, by_length, long = (
+        json.loads(inspect(checkpoint, *options, "--tile", 64, "--json").stdout)
+        for options in ((tmp_path / "g.fa",), ("--length", 400), ("--length", 10**9))
+    )
+    assert by_fasta["lengths"] == {"bases": 600, "longest": 400}
+    assert by_fasta["memory_bytes"] == by_length["memory_bytes"]
+    # 7 tiles walk back with 6 snapshots of the state, and no length takes more than the budget.
+    assert by_length["memory_bytes"]["adjoint"]["snapshots"] == 6 * STATE * 4
+    assert 255_000_000 < long["memory_bytes"]["adjoint"]["snapshots"] <= 256_000_000
+    tracks = [each["disk_bytes"]["both"]["tracks"] for each in (by_length, by_fasta, long)]
+    assert tracks[0] < tracks[1] < tracks[2]
+    assert inspect(checkpoint, "--length", 0).exit_code == 2
+
+
+def test_the_disk_is_what_a_run_s_own_files_take(checkpoint, tmp_path, monkeypatch):
+    """The estimate against the bytes that a run writes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGTTGCA" * 500 + "\n")
+    done = CliRunner().invoke(app, ["run", "g.fa", "-m", str(checkpoint), "--tile", "64", "--probe-depth", "0", "-q"])
+    assert done.exit_code == 0, done.output
+    written = sum(path.stat().st_size for path in tmp_path.glob("g.*.bedgraph"))
+    found = json.loads(inspect(checkpoint, "--length", 4000, "--json").stdout)
+    assert found["disk_bytes"]["both"]["tracks"] == pytest.approx(written, rel=0.25)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_refusal_is_a_page_the_line_of_run_and_exit_1(tmp_path, suffix):
+    path = tmp_path / f"hyena{suffix}"
+    names = ("filter_fn.bias", "filter_fn.implicit_filter.0.weight", "in_proj.weight")
+    tensors = {f"backbone.layers.{i}.mixer.{name}": torch.ones(2) for i in range(2) for name in names}
+    (torch.save if suffix == ".pt" else save_file)(tensors, path)
+    page = inspect(path)
+    assert page.exit_code == 1
+    (tmp_path / "g.fa").write_text(">a\nACGT\n")
+    run = CliRunner().invoke(app, ["run", str(tmp_path / "g.fa"), "-m", str(path), "-o", str(tmp_path / "out")])
+    assert (run.exit_code, run.stderr.splitlines()[-1]) == (1, page.stderr.strip())
+    assert page.stderr.startswith(f"error: {path}: backbone.layers.0.mixer.filter_fn is an implicit long convolution")
+    lines = {line[2:15].strip(): line[15:].strip() for line in page.stdout.splitlines()[1:]}
+    assert lines["refused"] == "it is HyenaDNA"
+    assert lines["recognised by"] == "tensor backbone.layers.0.mixer.filter_fn.bias"
+    assert lines["layer"] == "backbone.layers.0.mixer.filter_fn: an implicit long convolution"
+    assert lines["why"].startswith("Its filter is as long as the sequence")
+    assert lines["instead"].startswith("Take a model whose layers are recurrences")
+    assert "2 x backbone.layers.#.mixer.in_proj.weight (2,)" in page.stdout
+    found = json.loads(inspect(path, "--json").stdout)["refused"]
+    assert (found["recognised_as"], found["layer"]) == ("HyenaDNA", lines["layer"])
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_refused_file_is_one_line_on_stderr_and_exit_1(tmp_path, options):
-    (tmp_path / "config.json").write_text('{"model_type": "caduceus"}')
-    for path, expected in ((tmp_path, "model_type 'caduceus' is not supported"), (tmp_path / "none", "no such")):
+def test_a_file_that_cannot_be_read_is_one_line_on_stderr_and_exit_1(tmp_path, options):
+    (tmp_path / "empty.pt").touch()
+    for path, expected in ((tmp_path / "empty.pt", "is empty"), (tmp_path / "none", "no such")):
         result = inspect(path, *options)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.startswith("error: ")

@@ -46,6 +46,7 @@ class Sizes:
 class ToyCheckpoint:
     path, inputs, layout, architecture, config = Path("toy"), (), "toy", "toy", Sizes()
     alphabet, alphabet_source, note, ignored, tensors_sha256 = {}, "toy", None, (), "0" * 64
+    own_family, stored_as = None, ("float64",)
 
     def build(self, output, dtype, device):
         return SlowAndFast().to(dtype).requires_grad_(False)
@@ -61,7 +62,7 @@ def hits(tmp_path_factory):
         pulses=(f"toy:{PULSE + 1}",), tile=500, mode="tangent", probe_depth=0,
     )  # fmt: skip
     with Genome.open(fasta) as genome, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "read_checkpoint", lambda path, alphabet: ToyCheckpoint())
+        patch.setattr(plan, "read_checkpoint", lambda *_: ToyCheckpoint())
         run(plan_run(settings, genome), Provenance([], {}), SilentProgress())
     return read_hits_tsv(tmp_path / "out.hits.tsv")
 

@@ -11,6 +11,7 @@ IN_THE_KEY = {
     "fasta": "the bases read",
     "model": "the model's tensors",
     "alphabet": "the alphabet",
+    "model_family": "the model's code (--model-family)",
     "regions": "the regions",
     "bed": "the regions",
     "chroms": "the regions",

@@ -38,6 +38,7 @@ CADUCEUS = Family(
     sizes=sizes_of,
     axes=AXES,
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size", "swapped"),
+    traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
     head=_head,
     layouts=(caduceus_folder.layout(CaduceusConfig, sizes_of, AXES),),

@@ -61,6 +61,7 @@ def layout(config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Layo
         supports=f"Hugging Face folders with model_type '{MODEL_TYPE}' ({_MASKED}, {_BARE}, {_CLASSIFIER})",
         recognises=recognises,
         read=lambda source, option: _read(source, option, config, sizes_of, axes),
+        signs=("model_type", "architectures"),
     )
 
 

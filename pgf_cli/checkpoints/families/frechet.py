@@ -79,6 +79,7 @@ FRECHET = Family(
             supports="state dicts of the paper's operator",
             recognises=_recognises,
             read=_read,
+            signs=("A_log", "redshift_scale", _ESTIMATOR),
         ),
     ),
 )

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pgf_cli.checkpoints.bare import source_alphabet
 from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
-from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
 from pgf_cli.checkpoints.layout import Reading, Source
 from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes, other_names
 from pgf_cli.core.models import MambaConfig
@@ -34,17 +34,19 @@ class Description(NamedTuple):
     tied: bool
     tied_field: str
     """What the config calls ``tied``."""
+    note: str | None = None
+    """What was taken for granted."""
 
 
 def read_described(source: Source, described: Description, option: str | None) -> Reading:
-    """Read a folder whose settings were understood; ``option`` is ``--alphabet``."""
-    settings, (found, where, _) = source.folder_settings, source.weights
+    """Read tensors whose settings were understood; ``option`` is ``--alphabet``."""
+    (found, where, _), stated_in = source.weights, source.settings.where if source.settings else source.path
     tensors = _rename(found, where)
     if EMBEDDING not in tensors:
         hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
         raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
     sizes = sizes_of(tensors, where)
-    check_sizes(sizes, AXES, described.stated, settings.where, where)
+    check_sizes(sizes, AXES, described.stated, stated_in, where)
     config = MambaConfig(
         **sizes,
         norm_eps=described.norm_eps,
@@ -55,12 +57,13 @@ def read_described(source: Source, described: Description, option: str | None) -
     )
     inside = _inside(found)
     if config.head and config.tied:
-        tensors = _tie(tensors, described.tied_field, settings.where, where)
-    letters = folder_alphabet(source.path, settings, option, config.vocab_size, source.inputs)
-    return Reading(config, tensors, letters, inside)
+        tensors = _tie(tensors, described.tied_field, stated_in, where)
+    letters = source_alphabet(source, option, config.vocab_size)
+    return Reading(config, tensors, letters, inside, described.note)
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return what the model calls a tensor of a file."""
     name = name.removeprefix(PREFIX)
     return EMBEDDING if name in _EMBEDDINGS else name
 
@@ -68,7 +71,7 @@ def _short(name: str) -> str:
 def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        short = _short(name)
+        short = short_name(name)
         if short in renamed:
             raise TensorError(f"{where} holds {short} under two names, one of them {name}; save it again with one.")
         renamed[short] = tensor
@@ -78,7 +81,7 @@ def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
 def _inside(names: Mapping[str, Tensor]) -> frozenset[str]:
     """Names below ``backbone.``; where nothing has that prefix the backbone was saved alone and all are its own."""
     below = [name for name in names if name.startswith(PREFIX)] or [name for name in names if name != HEAD]
-    return frozenset(map(_short, below))
+    return frozenset(map(short_name, below))
 
 
 def _tie(tensors: dict[str, Tensor], field: str, settings: object, where: object) -> dict[str, Tensor]:

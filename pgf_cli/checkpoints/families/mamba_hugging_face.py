@@ -98,4 +98,5 @@ LAYOUT = Layout(
     supports=f"Hugging Face folders with model_type 'mamba' ({_CAUSAL}, {_HEADLESS})",
     recognises=recognises,
     read=read,
+    signs=("model_type", "architectures"),
 )

@@ -46,8 +46,6 @@ def _check_family(settings: Fields) -> None:
         raise _unsupported(settings, "rms_norm = false (LayerNorm)")
     if width := settings.values.get("d_intermediate"):
         raise _unsupported(settings, f"d_intermediate = {shown(width)} (an MLP in each block)")
-    if layers := settings.values.get("attn_layer_idx"):
-        raise _unsupported(settings, f"attn_layer_idx = {shown(layers)} (attention layers)")
 
 
 def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
@@ -101,8 +99,14 @@ def _stated(settings: Fields, layers: Fields) -> list[SizeInSettings]:
 def _unsupported(settings: Fields, found: str) -> UnsupportedArchitectureError:
     return UnsupportedArchitectureError(
         f"{settings.where}: {found} is not supported; of mamba_ssm's models those of Mamba1 layers with RMS norms are, "
-        "without attention or MLP."
+        "without MLP."
     )
 
 
-LAYOUT = Layout(name="mamba_ssm", supports="mamba_ssm folders of Mamba1 layers", recognises=recognises, read=read)
+LAYOUT = Layout(
+    name="mamba_ssm",
+    supports="mamba_ssm folders of Mamba1 layers",
+    recognises=recognises,
+    read=read,
+    signs=("d_model", "n_layer", "ssm_cfg"),
+)
