@@ -23,7 +23,7 @@ from pgf_cli.tracks.trace_table import read_trace_table
 
 STRANDS = ("forward", "reverse")
 RUNS = {
-    "every format": {"formats": ("bedgraph", "bigwig", "csv"), "null": "shuffle", "hits": 6},
+    "every format": {"formats": ("bedgraph", "bigwig", "csv"), "null": "shuffle", "chroms": ("chr2", "chr3")},
     "regions, context, targets": {
         "regions": ("chr1:101-150", "chr1:160-190", "chr3:20-90"),
         "context": 30,
@@ -32,7 +32,7 @@ RUNS = {
         "dtype": "float64",
     },
     "separate pulses": {"pulses": ("chr1:80", "chr1:151", "chr3:9:G"), "separate": True},
-    "trace": {"trace": 3, "hits": 6, "chroms": ("chr1", "chr3"), "segment": 64},
+    "trace": {"trace": 3, "hits": 6, "chroms": ("chr3",), "segment": 64},
     "npz": {"formats": ("npz",), "mode": "adjoint", "regions": ("chr1:11-80", "chr1:150-219", "chr3:51-120")},
 }
 
@@ -201,7 +201,7 @@ def test_the_null_of_an_average_is_the_average_on_one_shuffle(toy, toy_run, tmp_
 
 
 def test_the_gap_of_the_run_is_over_both_readings(toy_run, tmp_path, monkeypatch):
-    both = read_manifest(toy_run(tmp_path / "both" / "run", strand="both", chroms=("chr1",), dtype="float64"))
+    both = read_manifest(toy_run(tmp_path / "both" / "run", strand="both", chroms=("chr2",), dtype="float64"))
     (record,) = both.records
     assert both.certificate.passed
     tangent, adjoint = (
@@ -218,7 +218,7 @@ def test_the_gap_of_the_run_is_over_both_readings(toy_run, tmp_path, monkeypatch
     monkeypatch.setattr(kinds.SignedTotal, "of_adjoint", wrong_on_the_reverse)
     for strand, passed in (("forward", True), ("both", False), ("average", False)):
         folder = tmp_path / f"wrong-{strand}"
-        run = read_manifest(toy_run(folder / "run", strand=strand, chroms=("chr1",), dtype="float64"))
+        run = read_manifest(toy_run(folder / "run", strand=strand, chroms=("chr2",), dtype="float64"))
         assert run.certificate.passed == passed
 
 
@@ -267,7 +267,9 @@ def test_the_report_says_what_is_read_and_which_strand_a_hit_is_of(toy_run, tmp_
     said = {}
     for strand in ("forward", "reverse", "both", "average"):
         trace = 0 if strand == "average" else 1
-        manifest = toy_run(tmp_path / strand / "run", strand=strand, chroms=("chr1",), hits=3, trace=trace)
+        manifest = toy_run(
+            tmp_path / strand / "run", strand=strand, chroms=("chr2",), ghost_distance=10, hits=3, trace=trace
+        )
         console = Console(file=StringIO(), width=200)
         print_report(manifest, console)
         said[strand] = console.file.getvalue()
@@ -279,8 +281,8 @@ def test_the_report_says_what_is_read_and_which_strand_a_hit_is_of(toy_run, tmp_
     objectives = [line.split(" of the ")[1][:14] for line in said["both"].splitlines() if "objective of the" in line]
     assert objectives == ["forward strand", "reverse strand"]
     for sign in "+-":
-        assert re.search(rf"chr1:\d+ +\{sign} +[\d.e-]+ ", said["both"])
-        assert re.search(rf"chr1:\d+ \(\{sign}\) from", said["both"])
+        assert re.search(rf"chr2:\d+ +\{sign} +[\d.e-]+ ", said["both"])
+        assert re.search(rf"chr2:\d+ \(\{sign}\) from", said["both"])
     assert "response.forward: median" in said["both"]
     assert "response.reverse: median" in said["both"]
     assert "response: median" in said["average"]
