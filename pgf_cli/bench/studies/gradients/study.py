@@ -38,7 +38,7 @@ EXACT_SEGMENT = 64
 
 
 EFFORTS: dict[Effort, Workload] = {
-    "quick": Workload((256, 1024, 4096), 2, 0.7, 256, Sizes(2, 32, 16)),
+    "quick": Workload((256, 512, 2048), 2, 0.7, 256, Sizes(2, 32, 16)),
     "published": Workload((1000, 3000, 10_000, 100_000), 2, 20.0, 3000, Sizes(4, 64, 16)),
     "extended": Workload((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 10_000, Sizes(4, 64, 16)),
 }

@@ -33,7 +33,7 @@ FORWARD_MODE, PARALLEL, PARALLEL_CHECKPOINTED = "forward mode", "parallel scan",
 
 
 EFFORTS: dict[Effort, Workload] = {
-    "quick": Workload((128, 512, 2048), 2, 0.5, 128, Sizes(2, 32, 16)),
+    "quick": Workload((128, 512, 1024), 2, 0.5, 128, Sizes(2, 32, 16)),
     "published": Workload((1000, 3000, 10_000, 100_000), 2, 20.0, 10_000, Sizes(4, 64, 16)),
     "extended": Workload((1000, 10_000, 100_000, 1_000_000), 3, 600.0, 100_000, Sizes(4, 64, 16)),
 }

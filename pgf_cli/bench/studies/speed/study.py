@@ -45,7 +45,7 @@ class Workload(NamedTuple):
 
 
 EFFORTS: dict[Effort, Workload] = {
-    "quick": Workload(3, 1.0, (4096, 1024, 2048), False),
+    "quick": Workload(2, 1.0, (2048, 512, 1024), False),
     "published": Workload(5, 30.0, (16384, 4096, 10000), True),
     "extended": Workload(11, 600.0, (65536, 4096, 10000), True),
 }
