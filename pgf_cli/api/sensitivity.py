@@ -18,18 +18,19 @@ from pgf_cli.core.bases import LETTERS, N_CODE, BaseCodes
 from pgf_cli.core.certificate import Certificate, certify, take_deep_probe, take_probe
 from pgf_cli.core.choices import ReadStrand
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
-from pgf_cli.core.models import SequenceModel
+from pgf_cli.core.models import SequenceModel, TwoDirectionModel
 from pgf_cli.core.objectives import Targets
 from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.core.threads import sweeping_on
 from pgf_cli.core.tiles import default_tile
 from pgf_cli.errors import UsageError
 from pgf_cli.genome import mirror
+from pgf_cli.hits import lags
 from pgf_cli.settings import NO_AVERAGE_OF_PULSES, STRANDS_READ, Mode, Strand
 from pgf_cli.sweeps import CodesRecord, Gradient, gradients, responses
 from pgf_cli.sweeps.attribution import contribution, gradient_rows
-from pgf_cli.sweeps.objective import choose_objective, output_layer_for
-from pgf_cli.sweeps.responses import check_ghost_distance, tangents_carried
+from pgf_cli.sweeps.objective import check_mask, choose_objective, output_layer_for
+from pgf_cli.sweeps.responses import check_ghost_distance, ghost_distance_of, tangents_carried
 
 Values = NDArray[np.floating[Any]]
 COMPLEMENT = slice(3, None, -1)
@@ -109,7 +110,8 @@ def sensitivity(
     targets: Many[tuple[int, int]] | None = None,
     direction: str = "contrast",
     pulses: Many[int | tuple[int, str]] = (),
-    ghost_distance: int = 1000,
+    ghost_distance: int | None = None,
+    mask_targets: bool = False,
     gradient_correction: bool = True,
     strand: Strand = "forward",
     seed: int = 0,
@@ -129,7 +131,9 @@ def sensitivity(
         targets: half-open intervals (first, end) that the objective is taken over; None: everything.
         direction: ``contrast`` or ``random:K`` for response and ghost.
         pulses: the direction at these bases alone: positions, or (position, "ALT") towards another base.
-        ghost_distance: W, bases; 0: no ghosts. With pulses: lag from the nearest at or before.
+        ghost_distance: W, bases; 0: no ghosts; None: 1,000, but 0 for a model that reads in both directions, where each
+            W bases cost a tangent. With pulses: lag from the nearest at or before, or on either side for such a model.
+        mask_targets: of a masked model: the targets' bases are read as [MASK] and have no score of their own.
         gradient_correction: subtract the gradient's mean over the four bases.
         strand: ``forward``; ``reverse``: the reverse complement is read, so that what is upstream lies at higher
             positions; ``both``: the forward reading, with the other one in its ``reverse``; ``average``: the mean of
@@ -166,6 +170,7 @@ def sensitivity(
             direction=direction,
             pulses=pulses,
             ghost_distance=ghost_distance,
+            mask_targets=mask_targets,
             gradient_correction=gradient_correction,
             seed=seed,
             tile=tile,
@@ -186,7 +191,8 @@ def _reading(
     targets: Many[tuple[int, int]] | None,
     direction: str,
     pulses: Many[int | tuple[int, str]],
-    ghost_distance: int,
+    ghost_distance: int | None,
+    mask_targets: bool,
     gradient_correction: bool,
     strand: ReadStrand,
     seed: int,
@@ -198,35 +204,46 @@ def _reading(
     codes = _reverse_complement(named.codes) if reverse else named.codes
     output = output_layer_for(None if mode == "tangent" else objective, None) or loaded.output_layer
     streaming = loaded.with_output(output)
+    if mask_targets:
+        check_mask(streaming, asked=targets is not None, where=loaded.checkpoint.path)
+    both = isinstance(streaming, TwoDirectionModel)
+    ghost_distance = ghost_distance_of(streaming, ghost_distance)
     check_ghost_distance(ghost_distance, streaming)
     along, places = _direction(direction, pulses, named.name, codes, seed, reverse=reverse)
     tile = tile or default_tile(streaming, tangents_carried(along.count, ghost_distance))
     record = CodesRecord(codes, named.name)
     found: dict[str, Values] = {}
     value = None
+    intervals = [(0, length)] if targets is None else [_inside(each, length) for each in targets]
+    if reverse:
+        intervals = [mirror(*interval, length) for interval in intervals]
+    masked = Targets(intervals) if mask_targets else None
     with sweeping_on(threads):
         if mode != "adjoint":
             ghosts = ghost_distance if ghost_distance and not places else None
-            tiles = responses(streaming, record, along, start=0, end=length, tile=tile, ghost_distance=ghosts)
+            tiles = responses(
+                streaming, record, along, start=0, end=length, tile=tile, ghost_distance=ghosts, masked=masked
+            )
             found |= _along(tiles)
         if mode != "tangent":
-            intervals = [(0, length)] if targets is None else [_inside(each, length) for each in targets]
-            if reverse:
-                intervals = [mirror(*interval, length) for interval in intervals]
             chosen = choose_objective(objective, streaming, loaded.checkpoint.alphabet)
             weighed = chosen.over(Targets(intervals), streaming)
-            pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile))[::-1]
+            pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile, masked=masked))[::-1]
             value = sum(piece.value for piece in reversed(pieces))
             found |= _of(pieces, correct=gradient_correction)
     if places and ghost_distance and "response" in found:
-        near = _lags(places, length) < ghost_distance
+        near = lags(np.arange(length), places, both_sides=both) < ghost_distance
         found["ghost"] = np.where(near, 0, found["response"]).astype(found["response"].dtype)
     if output != "logprobs":
         del found["y"]
     turned = {name: _forward(values) if reverse else values for name, values in found.items()}
+    unscored = named.codes == N_CODE
+    if masked is not None:
+        hidden = masked(0, length)
+        unscored |= hidden[::-1] if reverse else hidden
     for name in ("contribution", "response", "ghost"):
         if name in turned:
-            turned[name] = np.where(named.codes == N_CODE, np.array(np.nan, turned[name].dtype), turned[name])
+            turned[name] = np.where(unscored, np.array(np.nan, turned[name].dtype), turned[name])
     return Sensitivity(
         name=named.name,
         start=named.start,
@@ -321,13 +338,6 @@ def _direction(
             raise UsageError(f"pulses: {pulse} cannot be followed: the base there is N, or ALT is none of A, C, G, T")
         made.append(Pulse(at, 3 - letter if reverse and letter is not None else letter))
     return Pulses(made), sorted(pulse.position for pulse in made)
-
-
-def _lags(places: Many[int], end: int) -> NDArray[np.integer]:
-    """Bases from the nearest pulse at or before each position, (L,); negative before the first."""
-    positions, pulses = np.arange(end), np.array(places)
-    lags: NDArray[np.integer] = positions - pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
-    return lags
 
 
 def _inside(interval: tuple[int, int], length: int) -> tuple[int, int]:

@@ -26,8 +26,8 @@ class Windows(NamedTuple):
         firsts = [*range(start, last, step), last]
         for first, following in zip(firsts, [*firsts[1:], None], strict=True):
             until = min(end, first + self.length)
-            # The middle between two middles; of equal lengths, but a lone window's.
-            yield first, until, end if following is None else -(-(first + following + self.length) // 2)
+            # Where a base's own middle is no nearer to this window's than to the next one's, which is as long.
+            yield first, until, end if following is None else (first + following + self.length) // 2
 
 
 def two_direction_passes(

@@ -14,7 +14,7 @@ from pgf_cli.hits.enrichment import (
 )
 from pgf_cli.hits.hits import Hit
 from pgf_cli.hits.peaks import Peak, PeakFinder
-from pgf_cli.hits.persistence import half_life, nearest_pulse, reach
+from pgf_cli.hits.persistence import half_life, lags, nearest_pulse, reach
 from pgf_cli.hits.sketch import TrackSketch
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "false_discovery_rates",
     "nearest_pulse",
     "half_life",
+    "lags",
     "reach",
     "compare_sites",
     "SiteComparison",

@@ -22,6 +22,25 @@ def nearest_pulse(position: int, pulses: Sequence[int]) -> int | None:
     return index if index >= 0 else None
 
 
+def lags(positions: NDArray[np.integer], pulses: Sequence[int], *, both_sides: bool) -> NDArray[np.integer]:
+    """Return how many bases lie between positions (L,) and the nearest pulse.
+
+    Args:
+        positions: 0-based.
+        pulses: sorted, at least one.
+        both_sides: the nearest on either side; else the nearest at or before, and less than 0 before the first.
+    """
+    places = np.asarray(pulses)
+    before: NDArray[np.integer] = (
+        positions - places[np.maximum(np.searchsorted(places, positions, side="right") - 1, 0)]
+    )
+    if not both_sides:
+        return before
+    after = places[np.minimum(np.searchsorted(places, positions), len(places) - 1)] - positions
+    nearest: NDArray[np.integer] = np.minimum(np.abs(before), np.abs(after))
+    return nearest
+
+
 def half_life(read: ReadTrack, position: int, end: int) -> int | None:
     """Return how many bases after ``position`` the track first stands at half its value there or less.
 

@@ -24,6 +24,7 @@ from pgf_cli.genome import (
 from pgf_cli.genome.windows import Windows, two_direction_passes, without
 from pgf_cli.inputs import InputFile
 from pgf_cli.settings import RunSettings
+from pgf_cli.sweeps.objective import check_mask
 
 
 class PulseError(PgfError, ValueError):
@@ -89,7 +90,6 @@ def check_directions(settings: RunSettings, model: SequenceModel) -> None:
     """
     if not isinstance(model, TwoDirectionModel):
         given = [name for name in ("window", "overlap") if getattr(settings, name) is not None]
-        given += ["mask-targets"] if settings.mask_targets else []
         if given:
             raise UsageError(
                 f"--{given[0]} is for models that read in both directions; this one is causal: leave it out"
@@ -99,8 +99,8 @@ def check_directions(settings: RunSettings, model: SequenceModel) -> None:
             "--trace follows ghosts upstream, and this model reads in both directions: use --mode adjoint with a "
             "--target at the hit"
         )
-    elif settings.mask_targets and not model.has_mask:
-        raise UsageError(f"--mask-targets: the model in {settings.model} has no [MASK] token; leave it out")
+    if settings.mask_targets:
+        check_mask(model, asked=bool(settings.targets), where=settings.model)
 
 
 def in_both_directions(

@@ -11,6 +11,7 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.directions import Contrast, Direction, Pulse, Pulses, RandomNormal
 from pgf_cli.core.sweeps import TangentTile, response
 from pgf_cli.genome import LETTERS, OrientedRecord, PulseSite
+from pgf_cli.hits import lags
 from pgf_cli.settings import RunSettings, Strand
 from pgf_cli.tracks.manifest import TrackEntry
 
@@ -96,12 +97,10 @@ class RecordDirection:
             return values
         # In a pulse run the ghost is the response at a lag of W or more from the nearest pulse, at or before it.
         positions = np.arange(tile.start, tile.start + len(values))
-        pulses = np.array([position for position, _ in self.pulses_of(track)])
-        if both_directions:
-            lags = np.abs(positions[:, None] - pulses).min(1)
-        else:
-            lags = positions - pulses[np.maximum(np.searchsorted(pulses, positions, side="right") - 1, 0)]
-        return np.where(lags >= ghost_distance, values, 0).astype(values.dtype)
+        pulses = [position for position, _ in self.pulses_of(track)]
+        return np.where(lags(positions, pulses, both_sides=both_directions) >= ghost_distance, values, 0).astype(
+            values.dtype
+        )
 
 
 def record_direction(settings: RunSettings, sites: Sequence[PulseSite], record: OrientedRecord) -> RecordDirection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -48,6 +49,25 @@ def output_layer_for(objective: str | None, output_layer: OutputLayer | None) ->
     if output_layer not in (None, "logits"):
         raise UsageError(f"--objective {objective} needs --output-layer logits, not {output_layer}")
     return "logits"
+
+
+def check_mask(model: SequenceModel, *, asked: bool, where: Path) -> None:
+    """See that targets can be read as [MASK].
+
+    Args:
+        model: the model.
+        asked: whether targets were named.
+        where: the checkpoint, for messages.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if not asked:
+        raise UsageError("--mask-targets masks the bases of --target: name some")
+    if not isinstance(model, TwoDirectionModel):
+        raise UsageError("--mask-targets is for models that read in both directions; this one is causal: leave it out")
+    if not model.has_mask:
+        raise UsageError(f"--mask-targets: the model in {where} has no [MASK] token; leave it out")
 
 
 def choose_objective(name: str | None, model: SequenceModel, alphabet: Mapping[str, int]) -> NamedObjective:
