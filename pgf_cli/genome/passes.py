@@ -25,7 +25,7 @@ class ReadPass(NamedTuple):
     start: int
     spans: tuple[Region, ...]
     until: int = 0
-    """Reading goes on to here at least, 0-based exclusive."""
+    """Reading goes on to here at least, 0-based exclusive: to a target, or to a window's end."""
     strand: ReadStrand = "forward"
     """The one that is read."""
 
