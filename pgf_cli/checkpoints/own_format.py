@@ -43,9 +43,10 @@ FORMER_NAMES = {
 }
 """What files of earlier versions call the fields of a config."""
 
-_READ: dict[type, Callable[[Fields, str], int | float | bool | None]] = {
+_READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
     int: Fields.whole,
     float: Fields.positive,
+    float | None: Fields.positive,
     bool: Fields.flag,
 }
 

@@ -19,7 +19,7 @@ class Subject:
     outputs: int
     """Columns of the model's output."""
     loops: bool
-    """Whether its definition is a loop over time."""
+    """Whether a parallel scan can take the place of its definition's loop over time; see ``baselines``."""
 
     def sum_of_outputs(self) -> SumOutputs:
         """Return what is differentiated in reverse mode."""
@@ -41,4 +41,4 @@ def mamba2(sizes: Sizes, seed: int) -> Subject:
     """Return a Mamba-2 of the same sizes, in heads of 16 channels."""
     model = random_mamba2(sizes, seed)
     words = f"{sizes.layers}-layer Mamba-2, D {sizes.channels}, N {sizes.state}"
-    return Subject("mamba2", words, model, len(BASE_IDS) - 1, loops=True)
+    return Subject("mamba2", words, model, len(BASE_IDS) - 1, loops=False)

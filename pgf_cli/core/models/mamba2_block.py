@@ -101,7 +101,7 @@ class Mamba2Trace(NamedTuple):
     """The state before the tile."""
     x: Tensor
     """Input, (T, D)."""
-    uBC: Tensor
+    conv_in: Tensor
     """Input of the convolution, (T, E + 2 groups N)."""
     step: Tensor
     """Step sizes before softplus, (T, heads)."""
@@ -185,7 +185,7 @@ class Mamba2Mixer(Mixer):
         gate = self.norm.vjp(trace.y, trace.z, linear(out_bar, self.out_proj.weight.T))
         scan = ssd_scan.vjp(trace.scan, trace.edges, gate.y.view(trace.scan.u.shape), after_bar.h)
         convolved_bar = torch.cat([scan.u.flatten(1), scan.B.flatten(1), scan.C.flatten(1)], dim=-1)
-        conv = causal_conv.vjp(trace.uBC, *self._conv, trace.state.last, convolved_bar, after_bar.last)
+        conv = causal_conv.vjp(trace.conv_in, *self._conv, trace.state.last, convolved_bar, after_bar.last)
         step_bar = softplus_vjp(trace.step, scan.delta * self._free(functional.softplus(trace.step)))
         part_bars = (gate.z, conv.x, step_bar)
         bars: dict[str, Tensor] = {}
@@ -215,18 +215,18 @@ class Mamba2Mixer(Mixer):
 
     def _in_parts(self) -> list[tuple[Tensor, Tensor | None]]:
         """in_proj for z, for u with B and C, and for step with its bias: apart, so that each result is contiguous."""
-        weights = self.in_proj.weight.split(self.in_splits)
+        weights = torch.split(self.in_proj.weight, self.in_splits)
         if self.in_proj.bias is None:
             return list(zip(weights, (None, None, self.dt_bias), strict=True))
-        z_bias, uBC_bias, step_bias = self.in_proj.bias.split(self.in_splits)
+        z_bias, uBC_bias, step_bias = torch.split(self.in_proj.bias, self.in_splits)
         return list(zip(weights, (z_bias, uBC_bias, step_bias + self.dt_bias), strict=True))
 
     def _scan(self, delta: Tensor, uBC: Tensor, h: Tensor) -> Scan:
         """The scan's arguments, or their tangents with a leading K, of which A and D have none."""
         config = self.config
         u, B, C = torch.split(uBC, self.conv_splits, dim=-1)
-        u = u.unflatten(-1, (config.heads, -1))
-        B, C = (maps.unflatten(-1, (config.groups, -1)) for maps in (B, C))
+        u = torch.unflatten(u, -1, (config.heads, -1))
+        B, C = (torch.unflatten(maps, -1, (config.groups, -1)) for maps in (B, C))
         D = self.D.view(config.heads, -1).expand(-1, config.head_dim)
         return Scan(delta, -torch.exp(self.A_log), B, C, D, u, h)
 

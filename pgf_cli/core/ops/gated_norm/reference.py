@@ -45,4 +45,4 @@ def vjp(y: Tensor, z: Tensor, weight: Tensor, eps: float, groups: int, out_bar: 
 
 def _cut(channels: Tensor, groups: int) -> Tensor:
     """(..., E) to (..., groups, E / groups)."""
-    return channels.unflatten(-1, (groups, -1))
+    return torch.unflatten(channels, -1, (groups, -1))

@@ -78,7 +78,7 @@ def forward(scan: Scan, device: Device) -> ScanPass:
         piece.states(edges).copy_(_gain(_open(piece, parts)))
 
     y = scan.u.new_empty(scan.u.shape)
-    y_parts = y.unflatten(1, parts.u.shape[1:3])
+    y_parts = torch.unflatten(y, 1, parts.u.shape[1:3])
 
     def read(piece: Piece) -> None:
         here = _open(piece, parts)
@@ -108,7 +108,7 @@ def jvp(primal: Scan, dot: Scan, device: Device) -> ScanDual:
             piece.states(edges_dot[k]).copy_(_gain_jvp(here, _open_dot(piece, parts, dots, k)))
 
     y = primal.u.new_empty(1 + directions, *primal.u.shape)
-    y_parts = y.unflatten(2, parts.u.shape[1:3])
+    y_parts = torch.unflatten(y, 2, parts.u.shape[1:3])
 
     def read(piece: Piece) -> None:
         here, h, D = _open(piece, parts), piece.states(edges), piece.weights(parts.D)
@@ -143,7 +143,7 @@ def vjp(primal: Scan, edges: Tensor, y_bar: Tensor, h_bar: Tensor, device: Devic
     """See ``reference.vjp``; with the edges from ``forward``."""
     primal = _detached(primal)
     groups, parts, sums = primal.B.shape[1], grouped(primal), _sums(primal)
-    y_bars = y_bar.detach().unflatten(1, parts.u.shape[1:3])
+    y_bars = torch.unflatten(y_bar.detach(), 1, parts.u.shape[1:3])
     edges_bar = _states(primal)
     bars = Scan(*(tensor.new_empty(tensor.shape) for tensor in primal))
     bar_parts = grouped(bars)
@@ -221,18 +221,18 @@ def _gain_jvp(here: Opened, along: Opened) -> Tensor:
 def _through_chunk(before: Tensor, after_bar: Tensor, here: Opened) -> Tensor:
     """The adjoint of every z of a chunk through the state that crosses it, (..., 1, R)."""
     heads = here.z.shape[-1]
-    crossing = (before * after_bar).unflatten(-2, (heads, -1)).sum((-2, -1))
+    crossing = torch.unflatten(before * after_bar, -2, (heads, -1)).sum((-2, -1))
     return (crossing * here.from_start[..., -1, :, 0])[..., None, :]
 
 
 def _of_heads(states: Tensor, here: Opened) -> Tensor:
     """(..., R P, N) as (..., R, P, N)."""
-    return states.unflatten(-2, here.u.shape[-2:])
+    return torch.unflatten(states, -2, here.u.shape[-2:])
 
 
 def _beside_channels(product: Tensor, here: Opened) -> Tensor:
     """(..., Q, R P) as (..., Q, R, P)."""
-    return product.unflatten(-1, here.u.shape[-2:])
+    return torch.unflatten(product, -1, here.u.shape[-2:])
 
 
 def _after_here(z: Tensor) -> Tensor:

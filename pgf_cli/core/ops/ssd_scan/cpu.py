@@ -4,6 +4,7 @@ Threads take pieces of one chunk and one group, and walk from chunk to chunk som
 takes what.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -140,7 +141,7 @@ def _run_decayed_vjp(decays: Tensor, weights: Tensor, weights_bar: Tensor) -> tu
     return scores_bar, z_bar
 
 
-def _walk(loop, *tensors: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+def _walk(loop, *tensors: Tensor) -> Tensor:
     *_, first = tensors
     last = torch.empty_like(first, memory_format=torch.contiguous_format)
     in_groups(loop, *_arrays(*tensors, last))
@@ -151,7 +152,7 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.contiguous().numpy() for tensor in tensors]
 
 
-def _each(task, pieces: list[Piece]) -> None:  # type: ignore[no-untyped-def]
+def _each(task: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
     for_each(lambda index: task(pieces[index]), len(pieces))
 
 

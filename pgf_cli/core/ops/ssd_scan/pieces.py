@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from pgf_cli.core.ops.ssd_scan.reference import Scan
@@ -31,7 +32,7 @@ class Piece:
         here = tensor[self.first : self.first + self.chunks * self.length]
         if self.group is not None:
             return here[:, self.group]
-        return here.unflatten(0, (self.chunks, self.length)).transpose(1, 2)
+        return torch.unflatten(here, 0, (self.chunks, self.length)).transpose(1, 2)
 
     def states(self, tensor: Tensor) -> Tensor:
         """Cut what there is one of for every chunk, (chunks, G, ...), to (...) or (chunks, G, ...)."""
@@ -66,16 +67,16 @@ def grouped(scan: Scan) -> Scan:
     """Cut heads into groups: delta (..., T, G, R), A (G, R), D (G, R, P), u (..., T, G, R, P), h (..., G, R P, N)."""
     groups = scan.B.shape[-2]
     return Scan(
-        scan.delta.unflatten(-1, (groups, -1)),
-        scan.A.unflatten(-1, (groups, -1)),
+        torch.unflatten(scan.delta, -1, (groups, -1)),
+        torch.unflatten(scan.A, -1, (groups, -1)),
         scan.B,
         scan.C,
-        scan.D.unflatten(-2, (groups, -1)),
-        scan.u.unflatten(-2, (groups, -1)),
+        torch.unflatten(scan.D, -2, (groups, -1)),
+        torch.unflatten(scan.u, -2, (groups, -1)),
         grouped_states(scan.h, groups),
     )
 
 
 def grouped_states(states: Tensor, groups: int) -> Tensor:
     """(..., H, P, N) to (..., G, R P, N)."""
-    return states.unflatten(-3, (groups, -1)).flatten(-3, -2)
+    return torch.unflatten(states, -3, (groups, -1)).flatten(-3, -2)
