@@ -160,6 +160,21 @@ def assert_parameter_gradients_equal(bars, model, x, y_bar, oracle):
         torch.testing.assert_close(bars[name], expected, rtol=1e-9, atol=1e-10, msg=lambda text, n=name: f"{n}: {text}")
 
 
+@pytest.mark.parametrize("a_log", [-8.0, -1.0, 6.0])
+def test_tangents_and_gradients_are_adjoint_to_each_other_across_tiles(a_log, dna):
+    model = random_mamba2(groups=2)
+    for block in model.blocks:
+        block.mixer.A_log.fill_(a_log)
+    tiles = [1, 2, 37, 70]
+    x = one_hot(dna(sum(tiles), n_run=9), torch.float64, CPU)
+    generator = torch.Generator().manual_seed(0)
+    v = torch.randn(1, *x.shape, dtype=torch.float64, generator=generator)
+    w = torch.randn(len(x), 8, dtype=torch.float64, generator=generator)
+    y_dot = tangents(model, x, v, tiles)[0]
+    x_bar, _ = gradients(model, x, w, tiles)
+    assert abs((w * y_dot).sum() - (x_bar * v[0]).sum()) <= 1e-12 * y_dot.norm()
+
+
 def tangents(model, x, x_dot, tiles):
     state, state_dot = model.initial_jvp(x[:0], x_dot[:, :0])
     rows = []
