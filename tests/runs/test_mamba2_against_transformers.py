@@ -1,4 +1,4 @@
-"""Mamba-2 through the Python API against transformers': reverse- and forward-mode autograd in float64, 1 and 2 groups."""
+"""Mamba-2 through the Python API against transformers' autograd, reverse and forward, in float64; 1 and 2 groups."""
 
 import copy
 import json

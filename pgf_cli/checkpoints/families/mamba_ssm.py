@@ -129,8 +129,8 @@ def common_sizes(settings: Fields, layers: Fields) -> list[SizeInSettings]:
 def unsupported(settings: Fields, found: str) -> UnsupportedArchitectureError:
     """Make the error for what is not read."""
     return UnsupportedArchitectureError(
-        f"{settings.where}: {found} is not supported; of mamba_ssm's models those of Mamba1 or Mamba2 layers with RMS norms "
-        "are, without attention or MLP."
+        f"{settings.where}: {found} is not supported; of mamba_ssm's models those of Mamba1 or Mamba2 layers with RMS "
+        "norms are, without attention or MLP."
     )
 
 
