@@ -163,7 +163,8 @@ def transformers_mamba2(model: Mamba2LM) -> "Mamba2ForCausalLM":
     )
     twin = transformers.Mamba2ForCausalLM(config).requires_grad_(False)
     twin.load_state_dict(_their_names(model))
-    return twin.eval()
+    twin.train(False)
+    return twin
 
 
 def _their_names(model: MambaLM | Mamba2LM) -> dict[str, Tensor]:

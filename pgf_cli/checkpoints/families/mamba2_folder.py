@@ -15,7 +15,7 @@ from pgf_cli.core.models import Mamba2Config
 class Groups(NamedTuple):
     """How many groups share B and C, as the settings say it."""
 
-    count: int
+    number: int
     field: str
     """What the settings call it."""
 
@@ -37,16 +37,16 @@ def read_mamba2(
     def config(sizes: Mapping[str, Any], described: Description) -> Mamba2Config:
         values = {name: value for name, value in sizes.items() if name not in {"d_inner", MAPS}}
         for whole, what in ((sizes[MAPS], "rows of B and of C"), (sizes["heads"], "heads")):
-            if whole % groups.count:
+            if whole % groups.number:
                 raise CheckpointError(
-                    f"{settings} says {groups.field} = {groups.count}, but the {whole} {what} in {where} cannot be "
+                    f"{settings} says {groups.field} = {groups.number}, but the {whole} {what} in {where} cannot be "
                     "shared out among so many groups; get weights and settings again."
                 )
         return Mamba2Config(
             **values,
             **options,
-            groups=groups.count,
-            d_state=sizes[MAPS] // groups.count,
+            groups=groups.number,
+            d_state=sizes[MAPS] // groups.number,
             norm_eps=described.norm_eps,
             projection_bias=described.projection_bias,
             conv_bias=described.conv_bias,

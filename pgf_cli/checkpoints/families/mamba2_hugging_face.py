@@ -51,7 +51,7 @@ def read(source: Source, option: str | None) -> Reading:
         )
     groups = Groups(settings.whole("n_groups") or _GROUPS, "n_groups")
     described = Description(
-        stated=_stated(settings, groups.count),
+        stated=_stated(settings, groups.number),
         norm_eps=settings.positive("layer_norm_epsilon") or 1e-5,
         projection_bias=settings.flag("use_bias") is True,
         conv_bias=settings.flag("use_conv_bias") is not False,

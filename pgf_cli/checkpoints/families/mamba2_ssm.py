@@ -31,7 +31,7 @@ def read(source: Source, option: str | None) -> Reading:
     _check_layers(layers, settings.whole("d_model"))
     groups = Groups(layers.whole("ngroups") or 1, "ssm_cfg.ngroups")
     described = Description(
-        stated=_stated(settings, layers, groups.count),
+        stated=_stated(settings, layers, groups.number),
         norm_eps=mamba_ssm.NORM_EPS,
         projection_bias=layers.flag("bias") is True,
         conv_bias=layers.flag("conv_bias") is not False,
