@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.core.ops.scan_results import ScanDual, ScanPass
+from pgf_cli.core.ops.ssd_scan import pieces as cutting
 from pgf_cli.core.ops.ssd_scan.pieces import Piece, chunks_of, grouped
 from pgf_cli.core.ops.ssd_scan.reference import Scan
 
@@ -48,8 +49,19 @@ class Device(NamedTuple):
     """The same from the right: fills in the adjoints of the states after the chunks."""
 
 
+class Decays(NamedTuple):
+    """What depends on the step sizes alone, for the whole tile, each (T, G, R); of tangents, their logarithms'."""
+
+    z: Tensor
+    """delta A."""
+    from_start: Tensor
+    """How much is left of the state before the chunk."""
+    to_end: Tensor
+    """How much of what is fed is left after the chunk."""
+
+
 class Opened(NamedTuple):
-    """A piece of the tile, and what depends on the step sizes alone."""
+    """A piece of the tile."""
 
     delta: Tensor
     """(..., Q, R)."""
@@ -60,28 +72,29 @@ class Opened(NamedTuple):
     u: Tensor
     """(..., Q, R, P)."""
     z: Tensor
-    """delta A, (..., Q, R)."""
+    """(..., Q, R)."""
     fed: Tensor
     """delta u, (..., Q, R, P)."""
     from_start: Tensor
-    """How much is left of the state before the chunk, (..., Q, R, 1)."""
+    """(..., Q, R, 1)."""
     to_end: Tensor
-    """How much of what is fed is left after the chunk, (..., Q, R, 1)."""
+    """(..., Q, R, 1)."""
 
 
 def forward(scan: Scan, device: Device) -> ScanPass:
     """See ``reference.forward``; the edges are the states before the chunks."""
     scan = _detached(scan)
     parts, shrink, edges = grouped(scan), torch.expm1(_sums(scan)), _states(scan)
+    decays = _decays(parts)
 
     def add(piece: Piece) -> None:
-        piece.states(edges).copy_(_gain(_open(piece, parts)))
+        piece.states(edges).copy_(_gain(_open(piece, parts, decays)))
 
     y = scan.u.new_empty(scan.u.shape)
     y_parts = torch.unflatten(y, 1, parts.u.shape[1:3])
 
     def read(piece: Piece) -> None:
-        here = _open(piece, parts)
+        here = _open(piece, parts, decays)
         _, weights = device.decayed(here.z, here.C @ here.B.mT)
         far = _beside_channels(here.C @ piece.states(edges).mT, here) * here.from_start
         near = (weights @ here.fed.transpose(-3, -2)).transpose(-3, -2)
@@ -100,27 +113,29 @@ def jvp(primal: Scan, dot: Scan, device: Device) -> ScanDual:
     directions = len(dot.u)
     parts, dots = grouped(primal), grouped(dot._replace(A=primal.A, D=primal.D))
     sums, edges, edges_dot = _sums(primal), _states(primal), _states(primal, directions)
+    decays, z_dot = _decays(parts), dots.delta * parts.A
+    decays_dot = Decays(z_dot, _by_chunk(_to_here, z_dot), _by_chunk(_after_here, z_dot))
 
     def add(piece: Piece) -> None:
-        here = _open(piece, parts)
+        here = _open(piece, parts, decays)
         piece.states(edges).copy_(_gain(here))
         for k in range(directions):
-            piece.states(edges_dot[k]).copy_(_gain_jvp(here, _open_dot(piece, parts, dots, k)))
+            piece.states(edges_dot[k]).copy_(_gain_jvp(here, _open_dot(piece, parts, dots, decays_dot, k)))
 
     y = primal.u.new_empty(1 + directions, *primal.u.shape)
     y_parts = torch.unflatten(y, 2, parts.u.shape[1:3])
 
     def read(piece: Piece) -> None:
-        here, h, D = _open(piece, parts), piece.states(edges), piece.weights(parts.D)
+        here, h, D = _open(piece, parts, decays), piece.states(edges), piece.weights(parts.D)
         scores = here.C @ here.B.mT
-        decays, weights = device.decayed(here.z, scores)
+        within, weights = device.decayed(here.z, scores)
         unshrunk, fed = _beside_channels(here.C @ h.mT, here), here.fed.transpose(-3, -2)
         near = (weights @ fed).transpose(-3, -2)
         piece.rows(y_parts[0]).copy_(near.add_(unshrunk * here.from_start).addcmul_(D, here.u))
         for k in range(directions):
-            along = _open_dot(piece, parts, dots, k)
+            along = _open_dot(piece, parts, dots, decays_dot, k)
             scores_dot = (along.C @ here.B.mT).add_(here.C @ along.B.mT)
-            weights_dot = device.decayed_jvp(decays, scores, along.z, scores_dot)
+            weights_dot = device.decayed_jvp(within, scores, along.z, scores_dot)
             near = (weights_dot @ fed + weights @ along.fed.transpose(-3, -2)).transpose(-3, -2)
             far = _beside_channels((along.C @ h.mT).add_(here.C @ piece.states(edges_dot[k]).mT), here)
             far.addcmul_(along.from_start, unshrunk).mul_(here.from_start)
@@ -146,41 +161,43 @@ def vjp(primal: Scan, edges: Tensor, y_bar: Tensor, h_bar: Tensor, device: Devic
     y_bars = torch.unflatten(y_bar.detach(), 1, parts.u.shape[1:3])
     edges_bar = _states(primal)
     bars = Scan(*(tensor.new_empty(tensor.shape) for tensor in primal))
-    bar_parts = grouped(bars)
-    A_bar, D_bar = (primal.u.new_empty(len(edges), *weight.shape) for weight in (parts.A, parts.D))
+    bar_parts, decays = grouped(bars), _decays(parts)
+    # The adjoints of the sums of z that chunks are made of: within and all over, from the start, to the end.
+    within_bar, start_bar, end_bar = primal.u.new_empty(3, *decays.z.shape)
+    D_bar = primal.u.new_empty(len(edges), *parts.D.shape)
 
     def add(piece: Piece) -> None:
-        here = _open(piece, parts)
-        moved = piece.rows(y_bars) * here.from_start
-        piece.states(edges_bar).copy_(moved.flatten(-2).mT @ here.C)
+        moved = piece.rows(y_bars) * piece.rows(decays.from_start)[..., None]
+        piece.states(edges_bar).copy_(moved.flatten(-2).mT @ piece.rows(parts.C))
 
     def read(piece: Piece) -> None:
-        here, y_bar_here = _open(piece, parts), piece.rows(y_bars)
+        here, y_bar_here = _open(piece, parts, decays), piece.rows(y_bars)
         before, after_bar = piece.states(edges), piece.states(edges_bar)
-        decays, weights = device.decayed(here.z, here.C @ here.B.mT)
+        within, weights = device.decayed(here.z, here.C @ here.B.mT)
         fed, y_bar_heads = here.fed.transpose(-3, -2), y_bar_here.transpose(-3, -2)
-        scores_bar, z_bar = device.decayed_vjp(decays, weights, y_bar_heads @ fed.mT)
+        scores_bar, z_bar = device.decayed_vjp(within, weights, y_bar_heads @ fed.mT)
         # Of each head, its share of the adjoints of C and B through the states, (..., R, Q, N).
         C_bar = (y_bar_heads @ _of_heads(before, here)).mul_(here.from_start.transpose(-3, -2))
         B_bar = (fed @ _of_heads(after_bar, here)).mul_(here.to_end.transpose(-3, -2))
-        z_bar += _from_here((C_bar * here.C.unsqueeze(-3)).sum(-1).mT)
-        z_bar += _before_here((B_bar * here.B.unsqueeze(-3)).sum(-1).mT)
-        z_bar += _through_chunk(before, after_bar, here)
+        piece.rows(within_bar).copy_(z_bar.add_(_crossing(before, after_bar, here)))
+        piece.rows(start_bar).copy_((C_bar * here.C.unsqueeze(-3)).sum(-1).mT)
+        piece.rows(end_bar).copy_((B_bar * here.B.unsqueeze(-3)).sum(-1).mT)
         fed_bar = (weights.mT @ y_bar_heads).transpose(-3, -2)
         fed_bar = fed_bar.addcmul(_beside_channels(here.B @ after_bar.mT, here), here.to_end)
         piece.rows(bar_parts.C).copy_((scores_bar @ here.B).add_(C_bar.sum(-3)))
         piece.rows(bar_parts.B).copy_((scores_bar.mT @ here.C).add_(B_bar.sum(-3)))
         piece.rows(bar_parts.u).copy_((fed_bar * here.delta[..., None]).addcmul_(piece.weights(parts.D), y_bar_here))
-        piece.rows(bar_parts.delta).copy_((fed_bar * here.u).sum(-1).addcmul_(z_bar, piece.weights(parts.A)))
-        piece.states(A_bar).copy_((z_bar * here.delta).sum(-2))
+        piece.rows(bar_parts.delta).copy_((fed_bar * here.u).sum(-1))
         piece.states(D_bar).copy_((y_bar_here * here.u).sum(-3))
 
     pieces = device.pieces(len(primal.u), groups)
     device.for_each(add, pieces)
     before_bar = device.carry_back(torch.expm1(sums), _by_head(edges_bar, primal), h_bar.detach().flatten(1))
     device.for_each(read, pieces)
+    z_bar = within_bar + _by_chunk(_from_here, start_bar) + _by_chunk(_before_here, end_bar)
+    bar_parts.delta.addcmul_(z_bar, parts.A)
     return bars._replace(
-        A=A_bar.sum(0).view(primal.A.shape),
+        A=(z_bar * parts.delta).sum(0).view(primal.A.shape),
         D=D_bar.sum(0).view(primal.D.shape),
         h=before_bar.view(primal.h.shape),
     )
@@ -191,20 +208,23 @@ def _detached(scan: Scan) -> Scan:
     return Scan(*(tensor.detach() for tensor in scan))
 
 
-def _open(piece: Piece, parts: Scan) -> Opened:
+def _decays(parts: Scan) -> Decays:
+    z = parts.delta * parts.A
+    return Decays(z, _by_chunk(_to_here, z).exp_(), _by_chunk(_after_here, z).exp_())
+
+
+def _open(piece: Piece, parts: Scan, decays: Decays) -> Opened:
     delta, B, C, u = (piece.rows(part) for part in (parts.delta, parts.B, parts.C, parts.u))
-    z = delta * piece.weights(parts.A)
-    from_start, to_end = z.cumsum(-2).exp_(), _after_here(z).exp_()
+    z, from_start, to_end = (piece.rows(part) for part in decays)
     return Opened(delta, B, C, u, z, delta[..., None] * u, from_start[..., None], to_end[..., None])
 
 
-def _open_dot(piece: Piece, parts: Scan, dots: Scan, k: int) -> Opened:
-    """The tangents along direction k; of the two decays, their logarithms'."""
+def _open_dot(piece: Piece, parts: Scan, dots: Scan, decays_dot: Decays, k: int) -> Opened:
+    """The tangents along direction k."""
     delta, u = piece.rows(parts.delta), piece.rows(parts.u)
     delta_dot, B_dot, C_dot, u_dot = (piece.rows(part[k]) for part in (dots.delta, dots.B, dots.C, dots.u))
-    z_dot = delta_dot * piece.weights(parts.A)
+    z_dot, from_start, to_end = (piece.rows(part[k]) for part in decays_dot)
     fed_dot = (delta_dot[..., None] * u).addcmul_(delta[..., None], u_dot)
-    from_start, to_end = z_dot.cumsum(-2), _after_here(z_dot)
     return Opened(delta_dot, B_dot, C_dot, u_dot, z_dot, fed_dot, from_start[..., None], to_end[..., None])
 
 
@@ -218,11 +238,11 @@ def _gain_jvp(here: Opened, along: Opened) -> Tensor:
     return (moved.mT @ here.B).add_((here.fed * here.to_end).flatten(-2).mT @ along.B)
 
 
-def _through_chunk(before: Tensor, after_bar: Tensor, here: Opened) -> Tensor:
+def _crossing(before: Tensor, after_bar: Tensor, here: Opened) -> Tensor:
     """The adjoint of every z of a chunk through the state that crosses it, (..., 1, R)."""
     heads = here.z.shape[-1]
-    crossing = torch.unflatten(before * after_bar, -2, (heads, -1)).sum((-2, -1))
-    return (crossing * here.from_start[..., -1, :, 0])[..., None, :]
+    product = torch.unflatten(before * after_bar, -2, (heads, -1)).sum((-2, -1))
+    return (product * here.from_start[..., -1, :, 0])[..., None, :]
 
 
 def _of_heads(states: Tensor, here: Opened) -> Tensor:
@@ -235,21 +255,36 @@ def _beside_channels(product: Tensor, here: Opened) -> Tensor:
     return torch.unflatten(product, -1, here.u.shape[-2:])
 
 
-def _after_here(z: Tensor) -> Tensor:
-    """The sums over what comes later in the chunk, (..., Q, R)."""
-    return _before_here(z.flip(-2)).flip(-2)
+def _by_chunk(sums: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """Sums within chunks, for (..., T, G, R); time is the third axis from the end also of what ``sums`` gets."""
+    whole = z.shape[-3] // cutting.CHUNK * cutting.CHUNK
+    rest = sums(z[..., whole:, :, :])
+    if not whole:
+        return rest
+    return torch.cat(
+        [sums(torch.unflatten(z[..., :whole, :, :], -3, (-1, cutting.CHUNK))).flatten(-4, -3), rest], dim=-3
+    )
 
 
-def _before_here(z: Tensor) -> Tensor:
-    """The sums over what came earlier in the chunk, (..., Q, R)."""
-    sums = torch.zeros_like(z, memory_format=torch.contiguous_format)
-    torch.cumsum(z[..., :-1, :], -2, out=sums[..., 1:, :])
-    return sums
+def _to_here(z: Tensor) -> Tensor:
+    """The sums over this base and what came earlier."""
+    return z.cumsum(-3)
 
 
 def _from_here(z: Tensor) -> Tensor:
-    """The sums over this base and what comes later in the chunk, (..., Q, R)."""
-    return z.flip(-2).cumsum(-2).flip(-2)
+    """The sums over this base and what comes later."""
+    return z.flip(-3).cumsum(-3).flip(-3)
+
+
+def _before_here(z: Tensor) -> Tensor:
+    """The sums over what came earlier."""
+    earlier = z[..., :-1, :, :].cumsum(-3)
+    return torch.cat([torch.zeros_like(z[..., :1, :, :]), earlier], dim=-3)
+
+
+def _after_here(z: Tensor) -> Tensor:
+    """The sums over what comes later."""
+    return _before_here(z.flip(-3)).flip(-3)
 
 
 def _sums(scan: Scan) -> Tensor:
