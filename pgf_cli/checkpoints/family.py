@@ -43,7 +43,7 @@ class Family(Generic[C]):
     name: str
     """What our own format calls it: ``architecture``."""
     config: type[C]
-    """Fields of ``int``, ``float`` and ``bool``, named as the field names them: d_model, d_inner, d_state, ..."""
+    """Fields of ``int``, ``float``, ``float | None`` and ``bool``, named as the field names them: d_model, ..."""
     make: Callable[[C, BaseIds, OutputLayer], SequenceModel]
     """The model of a config; a family without tokens ignores the ids."""
     sizes: Callable[[Mapping[str, Tensor], object], Mapping[str, int | bool]]

@@ -77,6 +77,7 @@ _READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
     int: Fields.whole,
     TokenId: Fields.token,
     float: Fields.positive,
+    float | None: Fields.positive,
     bool: Fields.flag,
 }
 

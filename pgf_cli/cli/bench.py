@@ -116,7 +116,7 @@ def speed(
     def make(_: Listing) -> "Experiment":
         from pgf_cli.bench.studies.speed.study import EXPERIMENT, Wanted, run
 
-        return replace(EXPERIMENT, run=partial(run, wanted=Wanted(Sizes(layers, channels, state), length)))
+        return replace(EXPERIMENT, run=partial(run, wanted=Wanted(Sizes(layers, channels, state), length=length)))
 
     _measure([listing_of("speed")], options, make)
 

@@ -150,7 +150,7 @@ def test_an_untied_head_must_be_there(hub_folder):
     assert "has no tensor lm_head.weight" in failure(hub_folder, MissingTensorError)
 
 
-@pytest.mark.parametrize("family", ["falcon_mamba", "mamba2", "caduceus", "unheard_of"])
+@pytest.mark.parametrize("family", ["falcon_mamba", "unheard_of"])
 def test_another_family_is_refused_by_name_with_what_is_supported(hub_folder, family):
     edit_json(hub_folder / "config.json", model_type=family)
     message = failure(hub_folder, UnsupportedArchitectureError)

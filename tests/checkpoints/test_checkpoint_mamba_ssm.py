@@ -114,7 +114,7 @@ def test_a_head_of_its_own_is_kept_and_a_tied_one_must_be_the_embedding(model, f
     ("changes", "expected"),
     [
         ({"rms_norm": False}, "rms_norm = false (LayerNorm)"),
-        ({"ssm_cfg": {"layer": "Mamba2", "d_state": 128}}, "ssm_cfg.layer = 'Mamba2'"),
+        ({"ssm_cfg": {"layer": "Mamba3", "d_state": 128}}, "ssm_cfg.layer = 'Mamba3'"),
         ({"d_intermediate": 32}, "d_intermediate = 32 (an MLP in each block)"),
     ],
 )
@@ -124,7 +124,8 @@ def test_what_is_no_plain_mamba_is_refused_by_name(folder, changes, expected):
     assert f"config.json: {expected} is not supported" in message
 
 
-def test_mamba2_is_told_from_its_tensors_where_the_config_does_not_say(model, folder):
+def test_tensors_of_mamba2_are_refused_where_the_config_says_mamba1(model, folder):
+    edit_json(folder / "config.json", ssm_cfg={"layer": "Mamba1", "d_state": 4, "dt_rank": 2})
     name = "backbone.layers.0.mixer.dt_bias"
     torch.save(mamba_ssm_tensors(model) | {name: torch.zeros(2)}, folder / "pytorch_model.bin")
     assert f"Mamba2 layers (it has {name})" in failure(folder, UnsupportedArchitectureError)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pgf_cli.core.ops import causal_conv, rms_norm
+from pgf_cli.core.ops import causal_conv, gated_norm, rms_norm
 from pgf_cli.core.ops.activations import silu_vjp, softplus_vjp
 from pgf_cli.core.ops.linear import PANEL_ROWS, weight_vjp
 
@@ -51,3 +51,16 @@ def test_weight_of_a_matrix_product_whose_outputs_fill_several_panels(normal):
     rows, weight, y_bar = normal(9, 3), normal(2 * PANEL_ROWS + 1, 3), normal(9, 2 * PANEL_ROWS + 1).detach()
     expected = torch.autograd.grad(rows @ weight.T, weight, y_bar)[0]
     torch.testing.assert_close(weight_vjp(rows.detach(), y_bar), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_gated_norm(groups, normal):
+    y, z, weight, bar = normal(19, 66), normal(19, 66), normal(66), normal(19, 66).detach()
+    gated = (y * z / (1 + torch.exp(-z))).view(19, groups, -1)
+    out = (gated / torch.sqrt((gated**2).mean(2, keepdim=True) + 1e-3)).flatten(1) * weight
+    expected = torch.autograd.grad(out, (y, z, weight), bar)
+    with torch.no_grad():
+        torch.testing.assert_close(gated_norm.forward(y, z, weight, 1e-3, groups), out, rtol=1e-12, atol=1e-13)
+        for verbs in (gated_norm, gated_norm.reference):
+            bars = verbs.vjp(y, z, weight, 1e-3, groups, bar)
+            torch.testing.assert_close(tuple(bars), expected, rtol=1e-12, atol=1e-13)

@@ -20,10 +20,15 @@ from pgf_cli.core.ops.causal_conv import cuda as conv_cuda
 from pgf_cli.core.ops.causal_conv import reference as conv_reference
 from pgf_cli.core.ops.frechet_scan import cuda as frechet_cuda
 from pgf_cli.core.ops.frechet_scan import reference as frechet_reference
+from pgf_cli.core.ops.gated_norm import cuda as gated_cuda
+from pgf_cli.core.ops.gated_norm import reference as gated_reference
 from pgf_cli.core.ops.rms_norm import cuda as norm_cuda
 from pgf_cli.core.ops.rms_norm import reference as norm_reference
 from pgf_cli.core.ops.selective_scan import cuda as selective_cuda
 from pgf_cli.core.ops.selective_scan import reference as selective_reference
+from pgf_cli.core.ops.ssd_scan import cuda as ssd_cuda
+from pgf_cli.core.ops.ssd_scan import pieces
+from pgf_cli.core.ops.ssd_scan import reference as ssd_reference
 
 DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 BOUND = {torch.float32: 1e-6, torch.float64: 1e-12}
@@ -237,4 +242,67 @@ def test_norm_with_tangents_and_adjoint_is_the_reference_s(length, width, direct
     }
     results["x_bar"], results["weight_bar"] = norm_cuda.vjp(stack[0], weight, eps, y_bar)
     exact["x_bar"], exact["weight_bar"] = norm_reference.vjp(exact_stack[0], exact_weight, eps, exact_bar)
+    assert_equal(results, exact, BOUND[dtype])
+
+
+def random_ssd(length: int, heads: int, groups: int, head_dim: int, state: int, directions: int):
+    K, A = directions, -torch.exp(3 * normal(heads))
+    D, h = normal(heads, head_dim), normal(heads, head_dim, state)
+    primal = ssd_reference.Scan(
+        normal(length, heads, seed=1).exp(),
+        A,
+        sliced(length, groups, state, seed=2),
+        sliced(length, groups, state, seed=3),
+        D,
+        sliced(length, heads, head_dim, seed=4),
+        h,
+    )
+    dot = ssd_reference.Scan(
+        normal(K, length, heads, seed=5),
+        A,
+        sliced(K, length, groups, state, seed=6),
+        sliced(K, length, groups, state, seed=7),
+        D,
+        sliced(K, length, heads, head_dim, seed=8),
+        normal(K, heads, head_dim, state),
+    )
+    return primal, dot
+
+
+@both_dtypes
+@pytest.mark.parametrize(
+    "sizes", [(1, 2, 1, 3, 5, 1), (8, 3, 3, 2, 4, 0), (19, 4, 2, 3, 5, 2), (16, 2, 1, 17, 9, 1)], ids=str
+)
+def test_mamba2_s_scan_with_tangents_and_adjoint_is_the_reference_s(sizes, dtype, monkeypatch):
+    monkeypatch.setattr(pieces, "CHUNK", 8)
+    primal, dot = (cast(part, dtype) for part in random_ssd(*sizes))
+    exact_primal, exact_dot = (cast(part, torch.float64, "cpu") for part in (primal, dot))
+    assert_equal(
+        ssd_cuda.jvp(primal, dot)._asdict(), ssd_reference.jvp(exact_primal, exact_dot)._asdict(), BOUND[dtype]
+    )
+    y_bar, h_bar = ((normal(*tensor.shape) + 1).to(DEVICE, dtype) for tensor in (primal.u, primal.h))
+    y, h, edges = ssd_cuda.forward(primal)
+    exact_y, exact_h = ssd_reference.forward(exact_primal)
+    assert_equal({"y": y, "h": h}, {"y": exact_y, "h": exact_h}, BOUND[dtype])
+    exact = ssd_reference.vjp(exact_primal, y_bar.double().cpu(), h_bar.double().cpu())
+    bars = ssd_cuda.vjp(primal, edges, y_bar, h_bar)
+    for name, value in bars._asdict().items():
+        expected = getattr(exact, name)
+        # Sums over all bases; what a stiff state leaves nothing of is judged by the size of the inputs.
+        assert (value.double().cpu() - expected).norm() <= 10 * BOUND[dtype] * max(expected.norm(), 1.0), name
+
+
+@both_dtypes
+@pytest.mark.parametrize(("length", "width", "groups", "directions"), [(1, 6, 1, 0), (9, 12, 3, 2), (17, 64, 2, 1)])
+def test_gated_norm_with_tangents_and_adjoint_is_the_reference_s(length, width, groups, directions, dtype):
+    y, z, weight = normal(1 + directions, length, width), normal(1 + directions, length, width, seed=1), normal(width)
+    given = [tensor.to(DEVICE, dtype) for tensor in (y, z, weight)]
+    y, z, weight = (tensor.double().cpu() for tensor in given)
+    out_bar = normal(length, width, seed=2).to(DEVICE, dtype)
+    results = {"jvp": gated_cuda.jvp(*given, 1e-2, groups)}
+    exact = {"jvp": gated_reference.jvp(y, z, weight, 1e-2, groups)}
+    single = (given[0][0], given[1][0], given[2], 1e-2, groups)
+    results["forward"], exact["forward"] = gated_cuda.forward(*single), exact["jvp"][0]
+    results |= gated_cuda.vjp(*single, out_bar)._asdict()
+    exact |= gated_reference.vjp(y[0], z[0], weight, 1e-2, groups, out_bar.double().cpu())._asdict()
     assert_equal(results, exact, BOUND[dtype])

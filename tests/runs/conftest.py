@@ -1,12 +1,12 @@
 """transformers' Mamba as an oracle: random weights, real bases with a run of N, and a folder that holds both."""
 
-import contextlib
 import copy
 import json
 
 import numpy as np
 import pytest
 import torch
+from exact_transformers import no_casts_to_float32
 from toy_runs import TOY_RECORDS, save_toy_model
 
 from pgf_cli.cli.demo import sample_data
@@ -18,23 +18,6 @@ from pgf_cli.settings import RunSettings
 LETTERS = "ACGTN"
 TOKENS = {"[UNK]": 0, "T": 1, "A": 2, "N": 3, "G": 4, "C": 5}
 N_RUN = slice(100, 145)
-
-
-@contextlib.contextmanager
-def no_casts_to_float32():
-    """transformers computes its norms and scan in float32 whatever the model's dtype; here float32 means float64."""
-    to, as_float = torch.Tensor.to, torch.Tensor.float
-
-    def exact_to(tensor, *arguments, **options):
-        swap = {torch.float32: torch.float64}
-        arguments = [swap.get(a, a) if isinstance(a, torch.dtype) else a for a in arguments]
-        return to(tensor, *arguments, **options)
-
-    torch.Tensor.to, torch.Tensor.float = exact_to, torch.Tensor.double
-    try:
-        yield
-    finally:
-        torch.Tensor.to, torch.Tensor.float = to, as_float
 
 
 @pytest.fixture(scope="module")

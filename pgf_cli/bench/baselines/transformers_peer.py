@@ -16,17 +16,20 @@ from pgf_cli.bench.baselines.ours import ADJOINT, TANGENT
 from pgf_cli.bench.framework.contestants import Contestant, Derivation, on_torch_threads
 from pgf_cli.bench.subjects.random_models import random_bases
 from pgf_cli.core.directions import Contrast
-from pgf_cli.core.models import MambaLM
+from pgf_cli.core.models import Mamba2LM, MambaLM
 from pgf_cli.core.objectives import LogLikelihood
 from pgf_cli.core.one_hot import one_hot
 
 if TYPE_CHECKING:
-    from transformers import MambaForCausalLM
+    from transformers import Mamba2ForCausalLM, MambaForCausalLM
 
 FORWARD = "transformers, forward mode"
 REVERSE = "transformers, reverse mode"
 MAMBAPY_FORWARD = "transformers with mambapy, forward mode"
 MAMBAPY = "transformers with mambapy, reverse mode"
+MAMBA2_FORWARD = "transformers' Mamba-2, forward mode"
+MAMBA2_REVERSE = "transformers' Mamba-2, reverse mode"
+MAMBA2_LONG = "transformers' Mamba-2, reverse mode, long"
 COMPILED = "transformers, torch.compile, reverse mode"
 
 LogProbabilities = Callable[[Tensor], Tensor]
@@ -41,7 +44,7 @@ class Peer:
         threads: of torch.
     """
 
-    def __init__(self, model: MambaLM, seed: int, threads: int) -> None:
+    def __init__(self, model: MambaLM | Mamba2LM, seed: int, threads: int) -> None:
         self._model, self._seed, self._threads = model, seed, threads
 
     def forward_mode(self, name: str = FORWARD, *, mambapy: bool = False) -> Contestant:
@@ -91,7 +94,11 @@ class Peer:
         if mambapy:
             # transformers would quietly do without it.
             import_module("mambapy.pscan")
-        peer = transformers_twin(self._model, mambapy=mambapy)
+        peer = (
+            transformers_mamba2(self._model)
+            if isinstance(self._model, Mamba2LM)
+            else transformers_twin(self._model, mambapy=mambapy)
+        )
         rows = self._model.embedding.weight[list(self._model.base_ids)]
         bases = list(self._model.base_ids[:4])
 
@@ -125,9 +132,42 @@ def transformers_twin(model: MambaLM, *, mambapy: bool) -> "MambaForCausalLM":
         use_cache=False,
     )
     twin = transformers.MambaForCausalLM(config).requires_grad_(False)
-    named = {
-        f"backbone.{name.replace('embedding.', 'embeddings.')}": weight for name, weight in model.state_dict().items()
-    }
-    twin.load_state_dict(named | {"lm_head.weight": model.embedding.weight})
+    twin.load_state_dict(_their_names(model))
     twin.train(mambapy)
     return twin
+
+
+def transformers_mamba2(model: Mamba2LM) -> "Mamba2ForCausalLM":
+    """Return transformers' Mamba-2 of the same sizes with the same weights.
+
+    Raises:
+        ImportError: transformers is not installed.
+    """
+    import transformers  # noqa: PLC0415  an extra
+
+    sizes = model.config
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    config = transformers.Mamba2Config(
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.d_model,
+        num_hidden_layers=sizes.n_layer,
+        num_heads=sizes.heads,
+        head_dim=sizes.head_dim,
+        state_size=sizes.d_state,
+        n_groups=sizes.groups,
+        expand=sizes.d_inner // sizes.d_model,
+        conv_kernel=sizes.d_conv,
+        layer_norm_epsilon=sizes.norm_eps,
+        tie_word_embeddings=sizes.tied,
+        use_cache=False,
+    )
+    twin = transformers.Mamba2ForCausalLM(config).requires_grad_(False)
+    twin.load_state_dict(_their_names(model))
+    twin.train(False)
+    return twin
+
+
+def _their_names(model: MambaLM | Mamba2LM) -> dict[str, Tensor]:
+    weights = model.state_dict().items()
+    named = {f"backbone.{name.replace('embedding.', 'embeddings.')}": weight for name, weight in weights}
+    return named | {"lm_head.weight": model.embedding.weight}

@@ -19,7 +19,7 @@ class Subject:
     outputs: int
     """Columns of the model's output."""
     loops: bool
-    """Whether its definition is a loop over time; Mamba-2's is products over chunks of time already."""
+    """Whether a parallel scan can take the place of its definition's loop over time; see ``baselines``."""
 
     def sum_of_outputs(self) -> SumOutputs:
         """Return what is differentiated in reverse mode."""

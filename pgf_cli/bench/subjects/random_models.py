@@ -11,7 +11,9 @@ from pgf_cli.training.initial import initial_weights
 BASE_IDS = BaseIds(0, 1, 2, 3, 4)
 VOCABULARY = 8
 HEAD_CHANNELS = 16
-"""Of a Mamba-2."""
+"""Of a head of a small Mamba-2."""
+PUBLISHED_HEAD_CHANNELS = 64
+"""Of a head of the published ones."""
 
 
 def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
@@ -30,13 +32,13 @@ def random_mamba(sizes: Sizes, seed: int) -> MambaLM:
     return model
 
 
-def random_mamba2(sizes: Sizes, seed: int) -> Mamba2LM:
-    """Return a float32 model of the same sizes, in heads of 16 channels, with its usual initial weights."""
+def random_mamba2(sizes: Sizes, seed: int, head_channels: int = HEAD_CHANNELS) -> Mamba2LM:
+    """Return a float32 model of the same sizes, in heads of some channels, with its usual initial weights."""
     config = Mamba2Config(
         d_model=sizes.channels,
         n_layer=sizes.layers,
-        heads=2 * sizes.channels // HEAD_CHANNELS,
-        head_dim=HEAD_CHANNELS,
+        heads=2 * sizes.channels // head_channels,
+        head_dim=head_channels,
         d_state=sizes.state,
         vocab_size=VOCABULARY,
     )

@@ -1,7 +1,7 @@
 """What the layouts of Mamba have in common: nearly the same names of tensors, and a tied head that may be stored."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.layout import Reading, Source
-from pgf_cli.checkpoints.sizes import SizeInSettings, check_sizes, other_names
+from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes, other_names
 from pgf_cli.core.models import MambaConfig
 
 PREFIX = "backbone."
@@ -38,16 +38,17 @@ class Description(NamedTuple):
     """What was taken for granted."""
 
 
-def read_described(source: Source, described: Description, option: str | None) -> Reading:
-    """Read tensors whose settings were understood; ``option`` is ``--alphabet``."""
-    (found, where, _), stated_in = source.weights, source.settings.where if source.settings else source.path
-    tensors = _rename(found, where)
-    if EMBEDDING not in tensors:
-        hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
-        raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
-    sizes = sizes_of(tensors, where)
-    check_sizes(sizes, AXES, described.stated, stated_in, where)
-    config = MambaConfig(
+class Kind(NamedTuple):
+    """How one kind of model is made of tensors and settings."""
+
+    sizes: Callable[[Mapping[str, Tensor], object], Mapping[str, int | bool]]
+    axes: Mapping[str, Axis]
+    config: Callable[[Mapping[str, Any], Description], Any]
+    """From sizes by name and what the settings say."""
+
+
+def _mamba(sizes: Mapping[str, Any], described: Description) -> MambaConfig:
+    return MambaConfig(
         **sizes,
         norm_eps=described.norm_eps,
         projection_bias=described.projection_bias,
@@ -55,6 +56,21 @@ def read_described(source: Source, described: Description, option: str | None) -
         head=described.head,
         tied=described.tied,
     )
+
+
+_MAMBA = Kind(sizes_of, AXES, _mamba)
+
+
+def read_described(source: Source, described: Description, option: str | None, kind: Kind = _MAMBA) -> Reading:
+    """Read tensors whose settings were understood; ``option`` is ``--alphabet``."""
+    (found, where, _), stated_in = source.weights, source.settings.where if source.settings else source.path
+    tensors = _rename(found, where)
+    if EMBEDDING not in tensors:
+        hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
+        raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
+    sizes = kind.sizes(tensors, where)
+    check_sizes(sizes, kind.axes, described.stated, stated_in, where)
+    config = kind.config(sizes, described)
     inside = _inside(found)
     if config.head and config.tied:
         tensors = _tie(tensors, described.tied_field, stated_in, where)

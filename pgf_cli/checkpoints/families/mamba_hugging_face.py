@@ -61,18 +61,19 @@ def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
         norm_eps=settings.positive("layer_norm_epsilon") or 1e-5,
         projection_bias=settings.flag("use_bias") is True,
         conv_bias=settings.flag("use_conv_bias") is not False,
-        head=_has_head(settings, tensors),
+        head=has_head(settings, tensors, _CAUSAL, _HEADLESS),
         tied=settings.flag("tie_word_embeddings") is not False,
         tied_field="tie_word_embeddings",
     )
 
 
-def _has_head(settings: Fields, tensors: Mapping[str, Tensor]) -> bool:
+def has_head(settings: Fields, tensors: Mapping[str, Tensor], causal: str, headless: str) -> bool:
+    """Whether a folder holds a language model, given the names of transformers' classes with and without a head."""
     names = architectures_of(settings)
     if not names:
-        # MambaModel saves itself without the prefix that it has inside MambaForCausalLM.
+        # A model without a head saves itself without the prefix that it has inside one with a head.
         return HEAD in tensors or any(name.startswith(PREFIX) for name in tensors)
-    return _CAUSAL in names or (HEAD in tensors and _HEADLESS not in names)
+    return causal in names or (HEAD in tensors and headless not in names)
 
 
 def _stated(settings: Fields) -> list[SizeInSettings]:

@@ -17,3 +17,8 @@ class Mamba2LM(StackModel):
     def __init__(self, config: Mamba2Config, base_ids: BaseIds, output: OutputLayer) -> None:
         super().__init__(config, base_ids, output, partial(Mamba2Block, config))
         self.config = config
+
+    @property
+    def width(self) -> int:
+        """That of in_proj's result, for z, u, B, C and the step sizes."""
+        return 2 * (self.config.d_inner + self.config.groups * self.config.d_state) + self.config.heads

@@ -1,11 +1,14 @@
 """One Mamba-2 block: pre-norm, projection, causal convolution over u, B and C together, scan, gated norm, projection.
 
-The recurrence has one decay per head, so that within a chunk of bases it is a masked matrix product:
+The recurrence has one decay per head:
 
     S_t = exp(delta_t A) S_(t-1) + delta_t u_t (x) B_t,    y_t = S_t C_t + D u_t        (S: head_dim x N, per head)
 
-Source: Dao & Gu 2024 (state space duality, section 6); arithmetic and tensor names of the mamba_ssm and Hugging Face
-implementations. The gate comes before the norm, as in all published checkpoints; ``norm_before_gate`` is not offered.
+Beside the definition in differentiable torch stand its analytic tangent, on stacks (see ``core.ops``), and its adjoint,
+which goes back over what ``trace`` kept of the tile.
+
+Source: Dao & Gu 2024; arithmetic and tensor names of the mamba_ssm and Hugging Face implementations. The gate comes
+before the norm, as in all published checkpoints; ``norm_before_gate`` is not offered.
 """
 
 import math
@@ -16,14 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgf_cli.core.models.branch import Mixer
+from pgf_cli.core.models.branch import Mixer, MixerAdjoint
+from pgf_cli.core.models.gates import GatedNorm, SiluGate
 from pgf_cli.core.models.norms import RMSNorm
 from pgf_cli.core.models.stack import Block
-from pgf_cli.core.ops import causal_conv, rms_norm
+from pgf_cli.core.ops import causal_conv, ssd_scan
+from pgf_cli.core.ops.activations import softplus_jvp, softplus_vjp
+from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp
+from pgf_cli.core.ops.ssd_scan import Scan
 from pgf_cli.errors import PgfError
-
-CHUNK = 64
-"""Bases whose effects on each other are one product: it grows with their square, and the loop over chunks shrinks."""
 
 
 class Mamba2SizesError(PgfError, ValueError):
@@ -58,8 +62,14 @@ class Mamba2Config:
     projection_bias: bool = False
     """Whether in_proj and out_proj have a bias."""
     conv_bias: bool = True
-    delta_limits: tuple[float, float] = (0.0, math.inf)
-    """What step sizes are clamped to, after softplus."""
+    delta_min: float | None = None
+    """What step sizes are raised to, after softplus; None: no limit."""
+    delta_max: float | None = None
+    """What step sizes are lowered to, after softplus; None: no limit."""
+    gated_norm: bool = True
+    """Whether there is a norm after the gate."""
+    skip_per_channel: bool = False
+    """Whether D has a weight for each channel, not for each head."""
     head: bool = True
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
@@ -84,72 +94,25 @@ class Mamba2LayerState(NamedTuple):
     """The recurrence's state, (heads, head_dim, N)."""
 
 
-def chunked_scan(
-    delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, u: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Read one tile: products within chunks of 64 bases, a step of the state from chunk to chunk.
+class Mamba2Trace(NamedTuple):
+    """What the way back over a tile needs of the way there."""
 
-    Args:
-        delta: step sizes after softplus and limits, (T, heads).
-        A: one negative number a head, (heads,).
-        B, C: input and output maps, (T, groups, N).
-        D: skip weights, (heads,).
-        u: inputs, (T, heads, head_dim).
-        h: state before the tile, (heads, head_dim, N).
-
-    Returns:
-        y (T, heads, head_dim) and the state after the tile.
-
-    Source: Dao & Gu 2024, section 6. Letters of the products: chunk c, source base s, target base t, group g, head in
-    the group r, channel of the head p, state n.
-    """
-    length, groups = B.shape[:2]
-    chunk = min(CHUNK, length)
-
-    def cut(rows: Tensor) -> Tensor:
-        """(T, ...) to (chunks, chunk, ...). Rows of zeros fill the last chunk: they neither decay nor add."""
-        missing = rows.new_zeros(-length % chunk, *rows.shape[1:])
-        return torch.unflatten(torch.cat([rows, missing]), 0, (-1, chunk))
-
-    log_decay = torch.unflatten(cut(delta * A), 2, (groups, -1)).permute(0, 2, 3, 1)
-    within = _decays_within(log_decay)
-    fed = torch.unflatten(cut(delta[..., None] * u), 2, (groups, -1))
-    B, C = cut(B), cut(C)
-
-    scores = torch.einsum("csgn,ctgn->cgst", B, C)[:, :, None] * within
-    near = torch.einsum("cgrst,csgrp->ctgrp", scores, fed)
-    gain = torch.einsum("csgn,csgrp->cgrpn", B, fed * _beside_channels(within[..., -1]))
-    before, after = _chunk_states(log_decay.sum(-1), gain, torch.unflatten(h, 0, (groups, -1)))
-    far = torch.einsum("ctgn,cgrpn->ctgrp", C, before) * _beside_channels(log_decay.cumsum(-1).exp())
-
-    y = (near + far).flatten(2, 3).flatten(0, 1)[:length] + D[:, None] * u
-    return y, after.flatten(0, 1)
-
-
-def _decays_within(log_decay: Tensor) -> Tensor:
-    """exp of the sum of log_decay (..., chunk) over s < r <= t, (..., s, t); 0 where t is left of s.
-
-    Each sum is taken by itself: a difference of two cumulative sums loses what a stiff step in both drowns.
-    """
-    chunk = log_decay.shape[-1]
-    steps = log_decay[..., None, :].expand(*log_decay.shape, chunk).triu(1)
-    return steps.cumsum(-1).exp().triu()
-
-
-def _beside_channels(decay: Tensor) -> Tensor:
-    """Turn (c, g, r, s) into (c, s, g, r, 1)."""
-    return decay.permute(0, 3, 1, 2)[..., None]
-
-
-def _chunk_states(log_decay: Tensor, gain: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """The states before every chunk, (chunks, ...), and after the last, for (chunks, g, r) and (chunks, g, r, p, n)."""
-    # Not exp(.) h + gain: near 1 that keeps too few digits of a slow decay in float32.
-    shrink = torch.expm1(log_decay)[..., None, None]
-    before = []
-    for shrink_here, gain_here in zip(shrink.unbind(), gain.unbind(), strict=True):
-        before.append(h)
-        h = h + (shrink_here * h + gain_here)
-    return torch.stack(before), h
+    state: Mamba2LayerState
+    """The state before the tile."""
+    x: Tensor
+    """Input, (T, D)."""
+    conv_in: Tensor
+    """Input of the convolution, (T, E + 2 groups N)."""
+    step: Tensor
+    """Step sizes before softplus, (T, heads)."""
+    z: Tensor
+    """Gates before SiLU, (T, E)."""
+    scan: Scan
+    edges: Tensor | None
+    y: Tensor
+    """Output of the scan, (T, E)."""
+    gated: Tensor
+    """Input of out_proj, (T, E)."""
 
 
 class Mamba2Mixer(Mixer):
@@ -163,15 +126,17 @@ class Mamba2Mixer(Mixer):
         self.conv_splits = [E, maps, maps]
         convolved = sum(self.conv_splits)
         self.in_splits = [E, convolved, H]
-        self.in_proj = nn.Linear(D, sum(self.in_splits), bias=config.projection_bias)
+        self.in_proj = Linear(D, sum(self.in_splits), bias=config.projection_bias)
         self.conv1d = nn.Conv1d(convolved, convolved, config.d_conv, groups=convolved, bias=config.conv_bias)
         # As mamba_ssm begins: delta log-uniform in 0.001 to 0.1, through the inverse of softplus, and A in -16 to -1.
         delta = torch.empty(H).uniform_(math.log(1e-3), math.log(1e-1)).exp()
         self.dt_bias = nn.Parameter(torch.expm1(delta).log())
         self.A_log = nn.Parameter(torch.empty(H).uniform_(1, 16).log())
-        self.D = nn.Parameter(torch.ones(H))
-        self.norm = RMSNorm(E, config.norm_eps)
-        self.out_proj = nn.Linear(E, D, bias=config.projection_bias)
+        self.D = nn.Parameter(torch.ones(E if config.skip_per_channel else H))
+        self.norm: GatedNorm | SiluGate = (
+            GatedNorm(E, config.groups, config.norm_eps) if config.gated_norm else SiluGate()
+        )
+        self.out_proj = Linear(E, D, bias=config.projection_bias)
 
     def initial_state(self) -> Mamba2LayerState:
         """Return zeros."""
@@ -182,24 +147,102 @@ class Mamba2Mixer(Mixer):
     def forward(self, x: Tensor, state: Mamba2LayerState) -> tuple[Tensor, Mamba2LayerState]:
         """Map x (T, D) and the state before the tile to the output (T, D) and the state after."""
         z, uBC, step = torch.split(self.in_proj(x), self.in_splits, dim=-1)
-        uBC, last = causal_conv.reference.forward(uBC, self.conv1d.weight[:, 0], self.conv1d.bias, state.last)
-        u, B, C = torch.split(uBC, self.conv_splits, dim=-1)
-        delta = functional.softplus(step + self.dt_bias).clamp(*self.config.delta_limits)
-        u = torch.unflatten(u, 1, (self.config.heads, -1))
-        B, C = (torch.unflatten(maps, 1, (self.config.groups, -1)) for maps in (B, C))
-        y, h = chunked_scan(delta, -torch.exp(self.A_log), B, C, self.D, u, state.h)
-        return self.out_proj(self._gated_norm(y.flatten(1), z)), Mamba2LayerState(last, h)
+        uBC, last = causal_conv.reference.forward(uBC, *self._conv, state.last)
+        delta = self._limited(functional.softplus(step + self.dt_bias))
+        y, h = ssd_scan.reference.forward(self._scan(delta, uBC, state.h))
+        return self.out_proj(self.norm(y.flatten(1), z)), Mamba2LayerState(last, h)
 
-    def _gated_norm(self, y: Tensor, z: Tensor) -> Tensor:
-        """Gate y (T, E) by z (T, E), then normalise each group's channels."""
-        groups = self.config.groups
-        gated = torch.unflatten(y * functional.silu(z), 1, (groups, -1))
-        weight = torch.unflatten(self.norm.weight, 0, (groups, -1))
-        return rms_norm.reference.forward(gated, weight, self.norm.eps).flatten(1)
+    def jvp(
+        self, stack: Tensor, state: Mamba2LayerState, state_dot: Mamba2LayerState
+    ) -> tuple[Tensor, Mamba2LayerState, Mamba2LayerState]:
+        """The same for a stack (1 + K, T, D); K tangents of the state go in and come out."""
+        z, uBC, step = (linear_jvp(stack, weight, bias) for weight, bias in self._in_parts())
+        uBC, last = causal_conv.jvp(uBC, *self._conv, torch.cat([state.last[None], state_dot.last]))
+        delta = softplus_jvp(step)
+        delta[1:] *= self._free(delta[0])
+        delta[0] = self._limited(delta[0])
+        primal, dot = self._scan(delta[0], uBC[0], state.h), self._scan(delta[1:], uBC[1:], state_dot.h)
+        scanned = ssd_scan.jvp(primal, dot)
+        gated = self.norm.jvp(scanned.y.flatten(2), z)
+        out = linear_jvp(gated, self.out_proj.weight, self.out_proj.bias)
+        return out, Mamba2LayerState(last[0], scanned.h), Mamba2LayerState(last[1:], scanned.h_dot)
+
+    def trace(self, x: Tensor, state: Mamba2LayerState) -> tuple[Tensor, Mamba2LayerState, Mamba2Trace]:
+        """The same as ``forward`` by the fast path, keeping what ``vjp`` needs."""
+        z, uBC, step = (linear(x, weight, bias) for weight, bias in self._in_parts())
+        convolved, last = causal_conv.forward(uBC, *self._conv, state.last)
+        scan = self._scan(self._limited(functional.softplus(step)), convolved, state.h)
+        y, h, edges = ssd_scan.forward(scan)
+        y = y.flatten(1)
+        gated = self.norm.fast(y, z)
+        out = linear(gated, self.out_proj.weight, self.out_proj.bias)
+        return out, Mamba2LayerState(last, h), Mamba2Trace(state, x, uBC, step, z, scan, edges, y, gated)
+
+    def vjp(
+        self, trace: Mamba2Trace, out_bar: Tensor, after_bar: Mamba2LayerState, *, parameters: bool
+    ) -> MixerAdjoint:
+        """Return the gradients, given those of the output (T, D) and of the state after the tile."""
+        gate = self.norm.vjp(trace.y, trace.z, linear(out_bar, self.out_proj.weight.T))
+        scan = ssd_scan.vjp(trace.scan, trace.edges, gate.y.view(trace.scan.u.shape), after_bar.h)
+        convolved_bar = torch.cat([scan.u.flatten(1), scan.B.flatten(1), scan.C.flatten(1)], dim=-1)
+        conv = causal_conv.vjp(trace.conv_in, *self._conv, trace.state.last, convolved_bar, after_bar.last)
+        step_bar = softplus_vjp(trace.step, scan.delta * self._free(functional.softplus(trace.step)))
+        part_bars = (gate.z, conv.x, step_bar)
+        bars: dict[str, Tensor] = {}
+        if parameters:
+            bars = {
+                "in_proj.weight": torch.cat([weight_vjp(trace.x, bar) for bar in part_bars]),
+                "in_proj.bias": torch.cat([bar.sum(0) for bar in part_bars]),
+                "conv1d.weight": conv.weight[:, None],
+                "conv1d.bias": conv.bias,
+                "dt_bias": step_bar.sum(0),
+                "A_log": scan.A * trace.scan.A,
+                "D": scan.D.flatten() if self.config.skip_per_channel else scan.D.sum(1),
+                **{f"norm.{name}": bar for name, bar in gate.parameters.items()},
+                "out_proj.weight": weight_vjp(trace.gated, out_bar),
+                "out_proj.bias": out_bar.sum(0),
+            }
+        weights = [weight for weight, _ in self._in_parts()]
+        x_bar = linear(gate.z, weights[0].T)
+        for bar, weight in zip(part_bars[1:], weights[1:], strict=True):
+            x_bar += linear(bar, weight.T)
+        return MixerAdjoint(x_bar, Mamba2LayerState(conv.last, scan.h), bars)
+
+    @property
+    def _conv(self) -> tuple[Tensor, Tensor | None]:
+        """Weights (E + 2 groups N, taps) and bias of the convolution."""
+        return self.conv1d.weight[:, 0], self.conv1d.bias
+
+    def _in_parts(self) -> list[tuple[Tensor, Tensor | None]]:
+        """in_proj for z, for u with B and C, and for step with its bias: apart, so that each result is contiguous."""
+        weights = torch.split(self.in_proj.weight, self.in_splits)
+        if self.in_proj.bias is None:
+            return list(zip(weights, (None, None, self.dt_bias), strict=True))
+        z_bias, uBC_bias, step_bias = torch.split(self.in_proj.bias, self.in_splits)
+        return list(zip(weights, (z_bias, uBC_bias, step_bias + self.dt_bias), strict=True))
+
+    def _scan(self, delta: Tensor, uBC: Tensor, h: Tensor) -> Scan:
+        """The scan's arguments, or their tangents with a leading K, of which A and D have none."""
+        config = self.config
+        u, B, C = torch.split(uBC, self.conv_splits, dim=-1)
+        u = torch.unflatten(u, -1, (config.heads, -1))
+        B, C = (torch.unflatten(maps, -1, (config.groups, -1)) for maps in (B, C))
+        D = self.D.view(config.heads, -1).expand(-1, config.head_dim)
+        return Scan(delta, -torch.exp(self.A_log), B, C, D, u, h)
+
+    def _limited(self, delta: Tensor) -> Tensor:
+        least, most = self.config.delta_min, self.config.delta_max
+        return delta if least is None and most is None else delta.clamp(least, most)
+
+    def _free(self, delta: Tensor) -> Tensor:
+        """1 where a step size (T, heads) is within its limits, else 0: a derivative along it is none there."""
+        return (self._limited(delta) == delta).to(delta.dtype)
 
 
 class Mamba2Block(Block):
     """Pre-norm residual block."""
+
+    mixer: Mamba2Mixer
 
     def __init__(self, config: Mamba2Config) -> None:
         super().__init__()

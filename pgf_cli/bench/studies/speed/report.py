@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgf_cli.bench.baselines.ours import ADJOINT, ADJOINT_TWICE, PRIMAL, TANGENT, tangent_name
 from pgf_cli.bench.baselines.plain import AUTOGRAD, CHECKPOINTING, TORCH_FUNC
-from pgf_cli.bench.baselines.transformers_peer import COMPILED, FORWARD, MAMBAPY, REVERSE
+from pgf_cli.bench.baselines.transformers_peer import (
+    COMPILED,
+    FORWARD,
+    MAMBA2_FORWARD,
+    MAMBA2_LONG,
+    MAMBA2_REVERSE,
+    MAMBAPY,
+    REVERSE,
+)
 from pgf_cli.bench.framework.contestants import Measured
 from pgf_cli.bench.framework.figures import looks
 
@@ -74,6 +82,9 @@ class Target(NamedTuple):
         return value >= self.limit if self.at_least else value <= self.limit
 
 
+_PREFIXES = {"frechet": "Frechet: ", "mamba2": "Mamba-2: ", "mamba2 long": "Mamba-2: "}
+"""Before a contestant's name in the figure, by group."""
+
 TARGETS = (
     Target("tangent_share_of_bound", "the tangent's share of the matrix-product bound", 0.4, True),
     Target("forward_mode_over_tangent", "transformers' forward mode over the tangent", 20, True, FORWARD, 4096),
@@ -81,6 +92,11 @@ TARGETS = (
     Target("adjoint_memory_over_mambapy", "the adjoint's memory over mambapy's", 0.1, False, MAMBAPY, 16_384),
     Target("compiled_over_adjoint", "torch.compile over the adjoint", 5, True, COMPILED, 4096),
     Target("frechet_autograd_over_tangent", "autograd over the tangent, Frechet operator", 100, True, AUTOGRAD, 10_000),
+    Target("mamba2_forward_mode_over_tangent", "forward mode over the tangent, Mamba-2", 6, True, MAMBA2_FORWARD, 4096),
+    Target("mamba2_reverse_mode_over_adjoint", "reverse mode over the adjoint, Mamba-2", 4, True, MAMBA2_REVERSE, 4096),
+    Target(
+        "mamba2_adjoint_memory", "the adjoint's memory over reverse mode's, Mamba-2", 0.2, False, MAMBA2_LONG, 16_384
+    ),
     Target("tangent_over_primal", "tangent over primal", 1.6, False),
     Target("tangent_8_over_1", "K = 8 over K = 1", 4, False),
     Target("adjoint_over_primal", "adjoint over primal", 4.2, False),
@@ -93,8 +109,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
 
     A ratio "of A over B" is A's time per base over B's.
     """
-    long, short, frechet = groups
-    mambapy, adjoint = long.found[MAMBAPY].peak_bytes, long.found[ADJOINT].peak_bytes
+    long, short, frechet, mamba2, mamba2_long = groups
     speeds = {f"{name}_bases_per_second": 1 / long.found[name].seconds_per_base for name in (PRIMAL, TANGENT, ADJOINT)}
     errors = [each.error for group in groups for each in group.found.values() if each.error is not None]
     return {
@@ -107,7 +122,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "adjoint_over_primal": over(long, ADJOINT, PRIMAL),
         "adjoint_twice_over_primal": over(long, ADJOINT_TWICE, PRIMAL),
         "mambapy_over_adjoint": over(long, MAMBAPY, ADJOINT),
-        "adjoint_memory_over_mambapy": adjoint / mambapy if mambapy and adjoint is not None else math.nan,
+        "adjoint_memory_over_mambapy": _memory_over(long, ADJOINT, MAMBAPY),
         "forward_mode_over_tangent": over(short, FORWARD, TANGENT),
         "reverse_mode_over_adjoint": over(short, REVERSE, ADJOINT),
         "compiled_over_adjoint": over(short, COMPILED, ADJOINT),
@@ -117,6 +132,11 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "frechet_tangent_bases_per_second": 1 / frechet.found[TANGENT].seconds_per_base,
         "frechet_autograd_over_tangent": over(frechet, AUTOGRAD, TANGENT),
         "frechet_autograd_over_adjoint": over(frechet, AUTOGRAD, ADJOINT),
+        "mamba2_tangent_bases_per_second": 1 / mamba2.found[TANGENT].seconds_per_base,
+        "mamba2_adjoint_bases_per_second": 1 / mamba2.found[ADJOINT].seconds_per_base,
+        "mamba2_forward_mode_over_tangent": over(mamba2, MAMBA2_FORWARD, TANGENT),
+        "mamba2_reverse_mode_over_adjoint": over(mamba2, MAMBA2_REVERSE, ADJOINT),
+        "mamba2_adjoint_memory": _memory_over(mamba2_long, ADJOINT, MAMBA2_LONG),
         # NaN is no agreement, and max() may lose it.
         "largest_error": math.nan if any(map(math.isnan, errors)) else max(errors, default=math.nan),
     }
@@ -133,6 +153,12 @@ def over(group: Group, slow: str, fast: str) -> float:
     if slow not in group.found or fast not in group.found:
         return math.nan
     return group.found[slow].seconds_per_base / group.found[fast].seconds_per_base
+
+
+def _memory_over(group: Group, ours: str, rival: str) -> float:
+    """Peak memory of one contestant over another's on a sequence of the same length; NaN where not measured."""
+    peak, theirs = group.found[ours].peak_bytes, group.found[rival].peak_bytes
+    return peak / theirs if theirs and peak is not None else math.nan
 
 
 def findings(groups: Sequence[Group], summary: dict[str, float]) -> tuple[str, bool | None]:
@@ -249,9 +275,7 @@ def draw(groups: Sequence[Group], figure: "Figure") -> None:
             memory.plot(each.peak_bytes / 1e6, at, linestyle="none", **look[each.name]._asdict())
     speed.axvline(1 / bound(groups[0], 1), linestyle="--", color="0.4", label="matrix products alone, K = 1")
     speed.legend(loc="lower left", fontsize="small")
-    labels = [
-        f"{'Frechet: ' if group.name == 'frechet' else ''}{each.name}  (L {each.length:,})" for group, each in shown
-    ]
+    labels = [f"{_PREFIXES.get(group.name, '')}{each.name}  (L {each.length:,})" for group, each in shown]
     speed.set_yticks(range(len(shown)), labels, fontsize="small")
     for axes, label in ((speed, "bases per second"), (memory, "peak memory (MB above what was resident)")):
         axes.set(xscale="log", xlabel=label)

@@ -1,7 +1,8 @@
 """Bases per second and memory of our sweeps, beside the arithmetic bound and beside other ways to the same derivative.
 
-Three groups, each run in turn within one process: ours, the bound and mambapy on long sequences; the peers that only
-short ones can be asked of; and the paper's Frechet operator against autograd of a plain loop.
+Groups, each run in turn within one process: ours, the bound and mambapy on long sequences; the peers that only short
+ones can be asked of; the paper's Frechet operator against autograd of a plain loop; Mamba-2 against transformers', for
+its speed and, on a longer sequence, for its memory.
 """
 
 from collections.abc import Callable
@@ -12,13 +13,25 @@ from typing import NamedTuple
 from pgf_cli.bench.baselines.ours import sweeps
 from pgf_cli.bench.baselines.plain import plain, plain_frechet
 from pgf_cli.bench.baselines.products import bounds
-from pgf_cli.bench.baselines.transformers_peer import MAMBAPY, MAMBAPY_FORWARD, Peer
+from pgf_cli.bench.baselines.transformers_peer import (
+    MAMBA2_FORWARD,
+    MAMBA2_LONG,
+    MAMBA2_REVERSE,
+    MAMBAPY,
+    MAMBAPY_FORWARD,
+    Peer,
+)
 from pgf_cli.bench.framework.contestants import Contestant, measure
 from pgf_cli.bench.framework.experiment import Effort, Experiment, Outcome, Setting
 from pgf_cli.bench.studies.speed.report import Group, draw, findings, run_rows, summarise, table
-from pgf_cli.bench.subjects.random_models import random_frechet, random_mamba
-from pgf_cli.bench.subjects.sizes import SPEED, Sizes
-from pgf_cli.core.models import MambaLM
+from pgf_cli.bench.subjects.random_models import (
+    PUBLISHED_HEAD_CHANNELS,
+    random_frechet,
+    random_mamba,
+    random_mamba2,
+)
+from pgf_cli.bench.subjects.sizes import SPEED, SPEED_MAMBA2, Sizes
+from pgf_cli.core.models import Mamba2LM, MambaLM
 from pgf_cli.core.objectives import LogLikelihood, SumOutputs
 from pgf_cli.core.tiles import default_tile
 
@@ -38,16 +51,16 @@ class Workload(NamedTuple):
     repeats: int
     seconds: float
     """That a single run may take unless told otherwise."""
-    lengths: tuple[int, int, int]
-    """Of the three groups."""
+    lengths: tuple[int, int, int, int, int]
+    """Of the groups."""
     compiled: bool
     """Whether torch.compile, which takes minutes, is among the peers."""
 
 
 EFFORTS: dict[Effort, Workload] = {
-    "quick": Workload(2, 1.0, (2048, 512, 1024), False),
-    "published": Workload(5, 30.0, (16384, 4096, 10000), True),
-    "extended": Workload(11, 600.0, (65536, 4096, 10000), True),
+    "quick": Workload(2, 1.0, (2048, 512, 1024, 256, 512), False),
+    "published": Workload(5, 30.0, (16384, 4096, 10000, 4096, 16384), True),
+    "extended": Workload(11, 600.0, (65536, 4096, 10000, 4096, 16384), True),
 }
 
 
@@ -56,6 +69,7 @@ class Wanted:
     """What to measure other than the published sizes."""
 
     sizes: Sizes = SPEED
+    mamba2: Sizes = SPEED_MAMBA2
     length: int | None = None
     """Of every sequence; None: as the effort has it."""
 
@@ -68,10 +82,13 @@ def run(setting: Setting, wanted: Wanted = NOTHING_ELSE) -> Outcome:
     effort = EFFORTS[setting.effort]
     limit = effort.seconds if setting.seconds is None else setting.seconds
     model = random_mamba(wanted.sizes, setting.seed)
+    mamba2 = random_mamba2(wanted.mamba2, setting.seed, min(PUBLISHED_HEAD_CHANNELS, 2 * wanted.mamba2.channels))
     makers: list[tuple[str, str, Callable[[], list[Contestant]]]] = [
         ("long", str(wanted.sizes), partial(_long, model, setting)),
         ("short", str(wanted.sizes), partial(_short, model, setting, effort.compiled)),
         ("frechet", f"Frechet operator, D {FRECHET_CHANNELS}, N {FRECHET_STATE}", partial(_frechet, setting)),
+        ("mamba2", wanted.mamba2.of_mamba2, partial(_mamba2, mamba2, setting)),
+        ("mamba2 long", wanted.mamba2.of_mamba2, partial(_mamba2_adjoints, mamba2, setting)),
     ]
     groups = []
     for (name, subject, make), length in zip(makers, effort.lengths, strict=True):
@@ -111,7 +128,17 @@ def _short(model: MambaLM, setting: Setting, compiled: bool) -> list[Contestant]
     ]
 
 
-def _ours(model: MambaLM, setting: Setting, directions: tuple[int, ...]) -> list[Contestant]:
+def _mamba2(model: Mamba2LM, setting: Setting) -> list[Contestant]:
+    peer = Peer(model, setting.seed, setting.threads)
+    return [*_ours(model, setting, (1,)), peer.forward_mode(MAMBA2_FORWARD), peer.reverse_mode(MAMBA2_REVERSE)]
+
+
+def _mamba2_adjoints(model: Mamba2LM, setting: Setting) -> list[Contestant]:
+    peer = Peer(model, setting.seed, setting.threads)
+    return [*_ours(model, setting, ()), peer.reverse_mode(MAMBA2_LONG)]
+
+
+def _ours(model: MambaLM | Mamba2LM, setting: Setting, directions: tuple[int, ...]) -> list[Contestant]:
     objective = partial(LogLikelihood, None, model.dtype, model.device)
     return sweeps(model, objective, setting.seed, default_tile(model, 1), directions)
 

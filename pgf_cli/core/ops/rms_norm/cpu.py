@@ -6,34 +6,14 @@ of threads changes nothing. What is computed is ``reference``.
 
 import numpy as np
 import torch
-from numba.extending import register_jitable
 from torch import Tensor
 
-from pgf_cli.core.ops._numba.exponential import FASTMATH
 from pgf_cli.core.ops._numba.jit import kernel
-from pgf_cli.core.ops._numba.local_arrays import local_array
-from pgf_cli.core.ops._numba.scan_loops import BLOCK as LANES
-from pgf_cli.core.ops._numba.scan_loops import block_sum
+from pgf_cli.core.ops._numba.mean_product import local_lanes, mean_product
 from pgf_cli.core.threads import in_groups
 
 PANEL_ROWS = 16
 """Rows whose shares of the weight's adjoint are added up together."""
-
-local_lanes = local_array(LANES)
-
-
-@register_jitable(fastmath=FASTMATH - {"contract"}, error_model="numpy")
-def _mean_product(a, scale, b, lanes):
-    """The mean of (scale a_i) b_i, over LANES partial sums; scaled first, the products of large numbers stay finite."""
-    lanes[:] = 0
-    channels = a.shape[0]
-    whole = channels // LANES * LANES
-    for first in range(0, whole, LANES):
-        for i in range(LANES):
-            lanes[i] += (scale * a[first + i]) * b[first + i]
-    for i in range(channels - whole):
-        lanes[i] += (scale * a[whole + i]) * b[whole + i]
-    return block_sum(lanes) / a.dtype.type(channels)
 
 
 @kernel
@@ -43,12 +23,12 @@ def _jvp(group, groups, stack, weight, eps, out):
     lanes = local_lanes(stack.dtype)
     for t in range(group * length // groups, (group + 1) * length // groups):
         x = stack[0, t]
-        scale = one / np.sqrt(_mean_product(x, one, x, lanes) + eps)
+        scale = one / np.sqrt(mean_product(x, one, x, lanes) + eps)
         for i in range(channels):
             out[0, t, i] = x[i] * scale * weight[i]
         for k in range(1, stack.shape[0]):
             x_dot = stack[k, t]
-            along = _mean_product(x, scale, x_dot, lanes)
+            along = mean_product(x, scale, x_dot, lanes)
             for i in range(channels):
                 out[k, t, i] = scale * (x_dot[i] - along * (scale * x[i])) * weight[i]
 
@@ -65,10 +45,10 @@ def _vjp(group, groups, x_rows, weight, eps, y_bar, x_bar, weight_bar):
             weight_bar[panel, i] = 0
         for t in range(panel * PANEL_ROWS, min(length, (panel + 1) * PANEL_ROWS)):
             x = x_rows[t]
-            scale = one / np.sqrt(_mean_product(x, one, x, lanes) + eps)
+            scale = one / np.sqrt(mean_product(x, one, x, lanes) + eps)
             for i in range(channels):
                 unit_bar[i] = y_bar[t, i] * weight[i]
-            along = _mean_product(x, scale, unit_bar, lanes)
+            along = mean_product(x, scale, unit_bar, lanes)
             for i in range(channels):
                 x_bar[t, i] = scale * (unit_bar[i] - along * (scale * x[i]))
             for i in range(channels):
