@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
-from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
+from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_as
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
@@ -43,7 +43,7 @@ def read_described(source: Source, described: Description, option: str | None) -
     if EMBEDDING not in tensors:
         hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
         raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
-    sizes = sizes_of(tensors, where)
+    sizes = sizes_as(tensors, where, one_hot=False)
     check_sizes(sizes, AXES, described.stated, settings.where, where)
     config = MambaConfig(
         **sizes,
@@ -52,6 +52,8 @@ def read_described(source: Source, described: Description, option: str | None) -
         conv_bias=described.conv_bias,
         head=described.head,
         tied=described.tied,
+        layer_norm=False,
+        one_hot=False,
     )
     inside = _inside(found)
     if config.head and config.tied:
