@@ -1,7 +1,8 @@
 """Made-up files of the causal models that labs hold, with the names and shapes that their programs give to tensors."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import causal_oracles
@@ -22,6 +23,8 @@ class Published(NamedTuple):
     tied: str | None = None
     """A tensor that is another's copy."""
     copy_of: str = ""
+    renamed: Mapping = MappingProxyType({})
+    """What errors call a tensor that has another name in the model."""
 
     def tensors(self):
         """Random ones, so that no term is multiplied by 0 or 1; in numbers that float32 holds exactly."""
@@ -104,9 +107,89 @@ def orthrus(tracks, write):
 
 ORTHRUS_HEAD = {"projection_head.0.weight": (4, 8), "projection_head.1.running_mean": (4,)}
 
+
+def caduceus_causal():
+    shapes = {"backbone.embedding.weight": (16, 8), "backbone.norm_f.weight": (8,), "lm_head.weight": (16, 8)}
+    for i in range(2):
+        shapes[f"backbone.layers.{i}.norm.weight"] = (8,)
+        shapes |= mamba_shapes(f"backbone.layers.{i}.mixer", 8, 12, 4, 2)
+    oracle = causal_oracles.mamba_language_model("backbone.embedding.weight", (7, 8, 9, 10, 11))
+    return Published(shapes, lightning("val.ckpt"), oracle, "logprobs", "lm_head.weight", "backbone.embedding.weight")
+
+
+def plant_folder(folder, tensors):
+    """zhangtaolab/plant-dnamamba-singlebase: MambaForCausalLM with leftovers of mamba_ssm in config.json."""
+    settings = {
+        "architectures": ["MambaForCausalLM"],
+        "model_type": "mamba",
+        "hidden_size": 8,
+        "intermediate_size": 12,
+        "num_hidden_layers": 2,
+        "state_size": 4,
+        "conv_kernel": 4,
+        "time_step_rank": 2,
+        "vocab_size": 11,
+        "d_model": 2560,
+        "n_layer": 64,
+        "ssm_cfg": {},
+        "rms_norm": True,
+        "bos_token_id": 0,
+    }
+    (folder / "config.json").write_text(json.dumps(settings))
+    tokens = ["<unk>", "<pad>", "<mask>", "<cls>", "A", "T", "C", "G", "N", "<eos>", "<bos>"]
+    (folder / "vocab.txt").write_text("\n".join(tokens))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"unk_token": "<unk>", "tokenizer_class": "PlantDNA"}))
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def plant_dnamamba():
+    shapes = {"backbone.embeddings.weight": (11, 8), "backbone.norm_f.weight": (8,)}
+    for i in range(2):
+        shapes[f"backbone.layers.{i}.norm.weight"] = (8,)
+        shapes |= mamba_shapes(f"backbone.layers.{i}.mixer", 8, 12, 4, 2)
+    oracle = causal_oracles.mamba_language_model("backbone.embeddings.weight", (4, 6, 7, 5, 8))
+    renamed = {"backbone.embeddings.weight": "embedding.weight"}
+    return Published(shapes, plant_folder, oracle, "logprobs", renamed=renamed)
+
+
+def barcode_mamba():
+    D, E, N, H = 8, 12, 3, 4
+    shapes = {"backbone.embeddings.word_embeddings.weight": (8, D), "head.weight": (8, D)}
+    shapes |= {"backbone.ln_f.weight": (D,), "backbone.ln_f.bias": (D,)}
+    for i in range(2):
+        name = f"backbone.layers.{i}"
+        shapes |= {f"{name}.{norm}.{part}": (D,) for norm in ("norm1", "norm2") for part in ("weight", "bias")}
+        shapes |= {
+            f"{name}.mixer.dt_bias": (H,),
+            f"{name}.mixer.A_log": (H,),
+            f"{name}.mixer.D": (H,),
+            f"{name}.mixer.in_proj.weight": (2 * E + 2 * N + H, D),
+            f"{name}.mixer.conv1d.weight": (E + 2 * N, 1, 4),
+            f"{name}.mixer.conv1d.bias": (E + 2 * N,),
+            f"{name}.mixer.norm.weight": (E,),
+            f"{name}.mixer.out_proj.weight": (D, E),
+            f"{name}.mlp.fc1.weight": (4 * D, D),
+            f"{name}.mlp.fc1.bias": (4 * D,),
+            f"{name}.mlp.fc2.weight": (D, 4 * D),
+            f"{name}.mlp.fc2.bias": (D,),
+        }
+    renamed = {
+        "backbone.embeddings.word_embeddings.weight": "embedding.weight",
+        "head.weight": "lm_head.weight",
+        "backbone.ln_f.weight": "norm_f.weight",
+        "backbone.ln_f.bias": "norm_f.bias",
+    }
+    write = lightning("barcode-mamba-pretrain-epoch=49.ckpt")
+    return Published(shapes, write, causal_oracles.barcode_mamba, "logprobs", renamed=renamed)
+
+
 MODELS = {
     "Orthrus, 4 tracks, Lightning": orthrus(4, lightning("epoch=22-step=20000.ckpt", **ORTHRUS_HEAD)),
     "Orthrus, 6 tracks, folder": orthrus(6, orthrus_folder),
+    "Caduceus's causal baseline": caduceus_causal(),
+    "plant-dnamamba": plant_dnamamba(),
+    "BarcodeMamba": barcode_mamba(),
 }
 """One of each, for derivatives."""
 

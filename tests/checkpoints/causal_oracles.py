@@ -71,3 +71,41 @@ def mamba_language_model(embedding, ids):
         return base_logprobs(rms_norm(r, tensors["backbone.norm_f.weight"]) @ tensors[embedding].T, ids)
 
     return logprobs
+
+
+def mamba2(x, tensors, name):
+    """Mamba-2's mixer with one group of B and C, gated and then normalised."""
+    get = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+    heads, inner = len(get["A_log"]), get["out_proj.weight"].shape[1]
+    state = (len(get["conv1d.bias"]) - inner) // 2
+    z, uBC, step = (x @ get["in_proj.weight"].T).split([inner, inner + 2 * state, heads], -1)
+    u, B, C = functional.silu(convolved(uBC, get["conv1d.weight"], get["conv1d.bias"])).split([inner, state, state], -1)
+    delta, A = functional.softplus(step + get["dt_bias"]), -get["A_log"].exp()
+    S, rows = x.new_zeros(heads, inner // heads, state), []
+    for t in range(len(x)):
+        u_t = u[t].reshape(heads, -1)
+        S = (delta[t] * A).exp()[:, None, None] * S + (delta[t][:, None] * u_t)[:, :, None] * B[t]
+        rows.append((S @ C[t] + get["D"][:, None] * u_t).flatten())
+    return rms_norm(torch.stack(rows) * functional.silu(z), get["norm.weight"]) @ get["out_proj.weight"].T
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+
+BARCODE_IDS = (3, 4, 5, 6, 7)
+
+
+def barcode_features(tensors, x):
+    r = x @ tensors["backbone.embeddings.word_embeddings.weight"][list(BARCODE_IDS)]
+    for i in layers_of(tensors, "backbone.layers."):
+        name = f"backbone.layers.{i}"
+        r = r + mamba2(layer_norm(r, tensors, f"{name}.norm1"), tensors, f"{name}.mixer")
+        inner = layer_norm(r, tensors, f"{name}.norm2") @ tensors[f"{name}.mlp.fc1.weight"].T
+        inner = gelu_tanh(inner + tensors[f"{name}.mlp.fc1.bias"])
+        r = r + inner @ tensors[f"{name}.mlp.fc2.weight"].T + tensors[f"{name}.mlp.fc2.bias"]
+    return layer_norm(r, tensors, "backbone.ln_f")
+
+
+def barcode_mamba(tensors, x):
+    return base_logprobs(barcode_features(tensors, x) @ tensors["head.weight"].T, BARCODE_IDS)

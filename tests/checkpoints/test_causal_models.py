@@ -134,10 +134,11 @@ def failure(published, folder, tensors):
 
 def test_a_tensor_that_is_missing_or_misshapen_is_named(published, tmp_path):
     tensors = published.tensors()
-    for name in tensors:
+    # Of the second layer one will do: both are made alike.
+    for name in (each for each in tensors if "layers.1." not in each or each.endswith(".mixer.D")):
         if name == published.tied:
             continue
-        short = name.removeprefix("backbone.")
+        short = published.renamed.get(name, name.removeprefix("backbone."))
         lacking = {other: tensor for other, tensor in tensors.items() if other != name}
         assert short in failure(published, tmp_path, lacking)
         wrong = tensors | {name: torch.cat([tensors[name], tensors[name][:1]])}

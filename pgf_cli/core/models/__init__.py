@@ -1,6 +1,7 @@
 """Streaming models: one file per family."""
 
 from pgf_cli.core.choices import OutputLayer
+from pgf_cli.core.models.barcode_mamba import BarcodeMambaConfig, BarcodeMambaLM
 from pgf_cli.core.models.frechet import FrechetConfig, FrechetModel
 from pgf_cli.core.models.mamba import MambaLM
 from pgf_cli.core.models.mamba2 import Mamba2LM
@@ -9,6 +10,8 @@ from pgf_cli.core.models.mamba_block import MambaConfig
 from pgf_cli.core.models.protocol import BaseIds, StreamingModel
 
 __all__ = [
+    "BarcodeMambaConfig",
+    "BarcodeMambaLM",
     "BaseIds",
     "FrechetConfig",
     "FrechetModel",
