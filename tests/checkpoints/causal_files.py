@@ -184,12 +184,43 @@ def barcode_mamba():
     return Published(shapes, write, causal_oracles.barcode_mamba, "logprobs", renamed=renamed)
 
 
+def mnemos_file(folder, tensors):
+    """A run's model.pt."""
+    torch.save({"model_state_dict": tensors, "step": 2000, "optimizer_state_dict": {"state": {}}}, folder / "model.pt")
+    return folder / "model.pt"
+
+
+def mnemos():
+    D, H, inner = 8, 2, 12
+    shapes = {"tok_emb.weight": (8, D), "final_norm.weight": (D,), "lm_head.weight": (8, D)}
+    for i in range(2):
+        name = f"blocks.{i}"
+        shapes |= {f"{name}.{norm}.weight": (D,) for norm in ("attn_norm", "ffn_norm")}
+        shapes |= {f"{name}.attn.{part}_proj.weight": (D, D) for part in ("q", "k", "v", "o", "alpha")}
+        for part in ("q", "k", "v"):
+            shapes |= {f"{name}.attn.{part}_conv.conv.weight": (D, 1, 4), f"{name}.attn.{part}_conv.conv.bias": (D,)}
+        shapes |= {
+            f"{name}.attn.A_log": (H,),
+            f"{name}.attn.dt_bias": (D,),
+            f"{name}.attn.beta_proj.weight": (H, D),
+            f"{name}.attn.beta_proj.bias": (H,),
+            f"{name}.ffn.w_gate.weight": (inner, D),
+            f"{name}.ffn.w_up.weight": (inner, D),
+            f"{name}.ffn.w_down.weight": (D, inner),
+        }
+    renamed = {name: name.replace("blocks.", "layers.") for name in shapes}
+    renamed |= {"tok_emb.weight": "tok_emb.weight", "final_norm.weight": "norm_f.weight"}
+    oracle = causal_oracles.mnemos
+    return Published(shapes, mnemos_file, oracle, "logprobs", "lm_head.weight", "tok_emb.weight", renamed)
+
+
 MODELS = {
     "Orthrus, 4 tracks, Lightning": orthrus(4, lightning("epoch=22-step=20000.ckpt", **ORTHRUS_HEAD)),
     "Orthrus, 6 tracks, folder": orthrus(6, orthrus_folder),
     "Caduceus's causal baseline": caduceus_causal(),
     "plant-dnamamba": plant_dnamamba(),
     "BarcodeMamba": barcode_mamba(),
+    "Mnemos-DNA": mnemos(),
 }
 """One of each, for derivatives."""
 

@@ -109,3 +109,44 @@ def barcode_features(tensors, x):
 
 def barcode_mamba(tensors, x):
     return base_logprobs(barcode_features(tensors, x) @ tensors["head.weight"].T, BARCODE_IDS)
+
+
+MNEMOS_IDS = (3, 4, 5, 6, 7)
+
+
+def kda(x, tensors, name):
+    """Kimi delta attention, base by base: S <- diag(alpha) S; S += beta k (v - S^T k)^T; y = S^T q."""
+    get = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+    heads = len(get["A_log"])
+
+    def short(branch):
+        rows = convolved(
+            x @ get[f"{branch}_proj.weight"].T, get[f"{branch}_conv.conv.weight"], get[f"{branch}_conv.conv.bias"]
+        )
+        return rows.reshape(len(x), heads, -1)
+
+    q, k, v = short("q"), short("k"), short("v")
+    q, k = (rows / rows.pow(2).sum(-1, keepdim=True).sqrt() for rows in (q, k))
+    step = functional.softplus(x @ get["alpha_proj.weight"].T + get["dt_bias"]).reshape(len(x), heads, -1)
+    alpha = (-get["A_log"].exp()[:, None] * step).exp()
+    beta = torch.sigmoid(x @ get["beta_proj.weight"].T + get["beta_proj.bias"])
+    outputs = []
+    for head in range(heads):
+        S, rows = x.new_zeros(q.shape[2], v.shape[2]), []
+        for t in range(len(x)):
+            S = torch.diag(alpha[t, head]) @ S
+            S = S + beta[t, head] * torch.outer(k[t, head], v[t, head] - S.T @ k[t, head])
+            rows.append(S.T @ q[t, head])
+        outputs.append(torch.stack(rows))
+    return torch.cat(outputs, 1) @ get["o_proj.weight"].T
+
+
+def mnemos(tensors, x):
+    r = x @ tensors["tok_emb.weight"][list(MNEMOS_IDS)]
+    for i in layers_of(tensors, "blocks."):
+        name = f"blocks.{i}"
+        r = r + kda(rms_norm(r, tensors[f"{name}.attn_norm.weight"], 1e-6), tensors, f"{name}.attn")
+        inner = rms_norm(r, tensors[f"{name}.ffn_norm.weight"], 1e-6)
+        gate, up = (inner @ tensors[f"{name}.ffn.w_{part}.weight"].T for part in ("gate", "up"))
+        r = r + (functional.silu(gate) * up) @ tensors[f"{name}.ffn.w_down.weight"].T
+    return base_logprobs(rms_norm(r, tensors["final_norm.weight"], 1e-6) @ tensors["tok_emb.weight"].T, MNEMOS_IDS)

@@ -12,7 +12,7 @@ from pgf_cli.checkpoints import (
     read_checkpoint,
     save_checkpoint,
 )
-from pgf_cli.core.models import BarcodeMambaConfig, MambaConfig
+from pgf_cli.core.models import BarcodeMambaConfig, KdaConfig, MambaConfig
 
 HYENADNA = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
 BARCODE = {"A": 3, "C": 4, "G": 5, "T": 6, "N": 7}
@@ -84,9 +84,29 @@ def test_a_barcode_mamba_with_a_classifier_says_that_it_is_not_read(tmp_path):
     assert "a classifier (head.output_transform.weight), is not read" in checkpoint.note
 
 
+def test_mnemos_dna_is_read_off_its_tensors(tmp_path):
+    checkpoint = read_checkpoint(write("Mnemos-DNA", tmp_path))
+    assert (checkpoint.architecture, checkpoint.layout) == ("kda", "Mnemos-DNA")
+    assert (checkpoint.alphabet, checkpoint.head) == (BARCODE, "tied")
+    assert checkpoint.config == KdaConfig(d_model=8, n_layer=2, heads=2, d_conv=4, d_mlp=12, vocab_size=8)
+    assert "without rotary positions and without [BOS]" in checkpoint.note
+    own_head = read_checkpoint(write("Mnemos-DNA", tmp_path, **{"lm_head.weight": torch.ones(8, 8)}))
+    assert (own_head.head, own_head.config.tied) == ("own", False)
+
+
+def test_an_arm_of_mnemos_dna_with_attention_is_refused_and_the_layer_named(tmp_path):
+    tensors = MODELS["Mnemos-DNA"].tensors()
+    kept = {
+        n: t for n, t in tensors.items() if "blocks.1.attn." not in n or n.endswith(("q_proj.weight", "o_proj.weight"))
+    }
+    message = failure(MODELS["Mnemos-DNA"].write(tmp_path, kept), UnsupportedArchitectureError)
+    assert "blocks.1 is attention over a window, not Kimi delta attention" in message
+
+
+@pytest.mark.parametrize("name", ["BarcodeMamba", "Mnemos-DNA"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_our_own_format_holds_a_barcode_mamba(suffix, tmp_path):
-    first = read_checkpoint(write("BarcodeMamba", tmp_path))
+def test_our_own_format_holds_them(name, suffix, tmp_path):
+    first = read_checkpoint(write(name, tmp_path))
     save_checkpoint(tmp_path / f"own{suffix}", first.config, first.tensors, first.base_ids)
     again = read_checkpoint(tmp_path / f"own{suffix}")
     assert (again.config, again.base_ids) == (first.config, first.base_ids)

@@ -4,6 +4,8 @@ What is computed is ``reference``, term by term. A head's state stays in the fir
 adjoint computes the states of a span again from the state at its edge. Sums along a row run over LANES partial sums.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numba.extending import register_jitable
@@ -218,5 +220,5 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 
-def _call(loop: object, *tensors: Tensor) -> None:
+def _call(loop: Any, *tensors: Tensor) -> None:
     in_groups(loop, *(tensor.detach().contiguous().numpy() for tensor in tensors))

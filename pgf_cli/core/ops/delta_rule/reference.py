@@ -97,7 +97,8 @@ def vjp(primal: Rule, y_bar: Tensor, S_bar: Tensor) -> Rule:
     q, k, v, decay, beta, S = primal
     m, states = torch.expm1(decay), [S]
     for t in range(len(q)):
-        _, S = forward(Rule(*(part[t : t + 1] for part in primal[:5]), S))
+        here = slice(t, t + 1)
+        _, S = forward(Rule(q[here], k[here], v[here], decay[here], beta[here], S))
         states.append(S)
     bars = Rule(*(torch.zeros_like(part) for part in primal))
     # What a step changes of the adjoint, added to it together with what the next one does.
