@@ -198,10 +198,8 @@ class _Weighted:
 
 
 def _base_ids(family: Family[Any], config: Any) -> BaseIds | None:
-    if family.vocabulary is None:
-        return None
-    rows = family.vocabulary(config)
-    return BaseIds(0, 1, 2, 3, 4 if rows > 4 else None)
+    rows = family.tokens(config)
+    return None if rows is None else BaseIds(0, 1, 2, 3, 4 if rows > 4 else None)
 
 
 def _tensors(

@@ -36,6 +36,21 @@ def one_hot_alphabet(option: str | None, path: Path) -> Alphabet:
     return Alphabet(None, "the model's one-hot columns; N is the zero vector")
 
 
+def known_alphabet(option: str | None, base_ids: BaseIds, vocab: int, source: str) -> Alphabet:
+    """Return the alphabet of a program that always numbers its tokens in one way, unless ``--alphabet`` beats it.
+
+    Args:
+        option: ``--alphabet``.
+        base_ids: the program's.
+        vocab: rows of the model's embedding.
+        source: where the program's tokens come from, for people.
+
+    Raises:
+        UsageError: the option cannot be used.
+    """
+    return Alphabet(base_ids, source) if option is None else Alphabet(parse_alphabet(option, vocab), "--alphabet")
+
+
 def parse_alphabet(text: str, vocab: int) -> BaseIds:
     """Read the option ``--alphabet``.
 

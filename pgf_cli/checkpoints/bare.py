@@ -40,10 +40,11 @@ def read_bare(family: Family[Any], source: Source, option: str | None) -> Readin
         if field.name not in values and field.default is MISSING:
             raise lacking(source, family.name, field.name)
     config = family.config(**values)
-    if family.vocabulary is None:
+    rows = family.tokens(config)
+    if rows is None:
         letters = one_hot_alphabet(option, source.path)
     else:
-        letters = source_alphabet(source, option, family.vocabulary(config))
+        letters = source_alphabet(source, option, rows)
     return Reading(config, source.tensors, letters)
 
 

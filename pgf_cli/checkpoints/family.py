@@ -52,8 +52,8 @@ class Family(Generic[C]):
     """Which tensor decides which size, for messages; a size without one is decided by all of them."""
     required: tuple[str, ...] = ()
     """Sizes that our own format must state, though the tensors decide them."""
-    vocabulary: Callable[[C], int] | None = None
-    """How many tokens there are; None for models that read the bases one-hot."""
+    vocabulary: Callable[[C], int | None] | None = None
+    """How many tokens there are; None, or a function that returns it, for models that read the bases one-hot."""
     head: Callable[[C], Head] = _headless
     """Where the language-model head is; a tied one is not among the model's tensors."""
     traversal: Traversal = "one sweep"
@@ -68,6 +68,10 @@ class Family(Generic[C]):
     def field_names(self) -> tuple[str, ...]:
         """Return the names of the config's fields."""
         return tuple(field.name for field in fields(self.config))
+
+    def tokens(self, config: C) -> int | None:
+        """Return how many tokens a model has; None where it reads the bases one-hot."""
+        return self.vocabulary(config) if self.vocabulary else None
 
     def output_layers(self, config: C) -> tuple[OutputLayer, ...]:
         """Return what the model can be asked for, the default first."""

@@ -67,10 +67,8 @@ def read_own(
             f"{path}: architecture is {shown(architecture)}; supported in this format: {known}."
         )
     config = read_config(family, settings, tensors, path)
-    if family.vocabulary is None:
-        letters = one_hot_alphabet(option, path)
-    else:
-        letters = _alphabet(settings, option, family.vocabulary(config))
+    tokens = family.tokens(config)
+    letters = one_hot_alphabet(option, path) if tokens is None else _alphabet(settings, option, tokens)
     return Reading(config, tensors, letters, note=settings.text("note"))
 
 

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from pgf_cli.checkpoints.families.barcode_mamba import BARCODE_MAMBA
 from pgf_cli.checkpoints.families.caduceus import CADUCEUS
 from pgf_cli.checkpoints.families.frechet import FRECHET
 from pgf_cli.checkpoints.families.mamba import MAMBA
 from pgf_cli.checkpoints.families.mamba2 import MAMBA2
+from pgf_cli.checkpoints.families.mnemos import KDA
 from pgf_cli.checkpoints.family import Family, ModelConfig
 
 FAMILIES: tuple[Family[Any], ...] = (
     MAMBA,
     MAMBA2,
     CADUCEUS,
+    BARCODE_MAMBA,
+    KDA,
     FRECHET,
 )
 

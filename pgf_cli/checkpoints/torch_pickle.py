@@ -2,7 +2,8 @@
 
 A pickle is a program for a small stack machine. Here only those of its instructions are carried out that tensors in
 dictionaries, lists and tuples need, and the only functions that it can call are the few below, of which none makes
-more than it is given: no code runs, and memory and time are bounded by the pickle's own length.
+more than it is given: no code runs, and memory and time are bounded by the pickle's own length. Settings that training
+programs keep beside the tensors as objects are stepped over: nothing is made of them.
 (``torch.load(weights_only=True)`` runs no code either, but lets some bytes ask for any amount of memory.)
 
 Source: the descriptions of the instructions in Python's ``pickletools``; ``torch._utils`` for what torch writes.
@@ -12,6 +13,7 @@ import io
 import itertools
 import pickletools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -42,6 +44,13 @@ class Storage(NamedTuple):
 
 class Unusable(NamedTuple):
     """Stands for a tensor without numbers that can be used."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Stands for an object of a settings library, or for its class."""
 
     kind: str
 
@@ -160,6 +169,9 @@ class _Machine:
 
     def call(self) -> None:
         arguments, function = self._pop(), self._pop()
+        if isinstance(function, Settings):
+            self._stack.append(function)
+            return
         if not isinstance(function, _Function) or type(arguments) is not tuple:
             raise DamagedError("it calls what is no function")
         self._stack.append(function.call(*arguments))
@@ -167,7 +179,14 @@ class _Machine:
     def build(self) -> None:
         """Leave out what a dictionary has besides its items: torch keeps versions of its modules there."""
         self._pop()
-        self._dictionary()
+        if not isinstance(self._stack[-1], Settings):
+            self._dictionary()
+
+    def new_object(self) -> None:
+        """Step over the making of an object of a settings library."""
+        self._pop()
+        if not isinstance(self._stack[-1], Settings):
+            raise DamagedError("it makes an object of what is no class")
 
     def global_of_stack(self) -> None:
         name, module = self._pop(), self._pop()
@@ -182,6 +201,8 @@ class _Machine:
         self._stack.append(self._storage(StorageId(dtype, key, count)))
 
     def _fill(self, items: list[Any]) -> None:
+        if isinstance(self._stack[-1], Settings):
+            return
         target = self._dictionary()
         for key, value in zip(items[::2], items[1::2], strict=True):
             # Hashing a deep nest of tuples ends Python.
@@ -211,6 +232,8 @@ def _named(module: str, name: str) -> Any:
         return _Function(lambda *_: Unusable(kind))
     if (module, name) == ("torch.storage", "UntypedStorage"):
         return torch.uint8
+    if module.partition(".")[0] == "omegaconf" or (module, name) in _SETTINGS:
+        return Settings(f"{module}.{name}"[:100])
     raise ForeignNameError(f"{module}.{name}")
 
 
@@ -274,6 +297,20 @@ _UNUSABLE = {
     ("_codecs", "encode"): "bytes",
 }
 
+_PLAIN = ("dict", "list", "tuple", "set", "int", "long", "float", "str", "bool")
+_SETTINGS = {
+    ("typing", "Any"),
+    ("collections", "defaultdict"),
+    ("argparse", "Namespace"),
+    ("pathlib", "PosixPath"),
+    *((module, name) for module in ("builtins", "__builtin__") for name in _PLAIN),
+    # Lightning's dictionary of hyperparameters, by the places that it had.
+    ("lightning.fabric.utilities.data", "AttributeDict"),
+    ("lightning_fabric.utilities.data", "AttributeDict"),
+    ("pytorch_lightning.utilities.parsing", "AttributeDict"),
+}
+"""What Lightning keeps of a training's settings, beside objects of omegaconf: as good as absent, and never called."""
+
 _NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
 _TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _PUSH = _NUMBERS | _TEXTS | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
@@ -300,6 +337,7 @@ _STEPS: dict[str, Callable[[_Machine], None]] = {
     "APPENDS": _Machine.append_all,
     "REDUCE": _Machine.call,
     "BUILD": _Machine.build,
+    "NEWOBJ": _Machine.new_object,
     "STACK_GLOBAL": _Machine.global_of_stack,
     "BINPERSID": _Machine.persistent,
 }

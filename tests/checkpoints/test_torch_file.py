@@ -1,12 +1,15 @@
 """Files of ``torch.save``: the oracle is ``torch.load`` itself; hostile ones are written instruction by instruction."""
 
 import io
+import pathlib
 import pickle
 import pickletools
 import struct
+import sys
 import time
+import types
 import zipfile
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from torch import nn
 
 from pgf_cli.checkpoints import CheckpointError, UnsafeCheckpointError, read_checkpoint
 from pgf_cli.checkpoints.torch_file import read_torch
+from pgf_cli.checkpoints.torch_pickle import Settings
 from pgf_cli.inputs import Inputs
 
 FORMATS = pytest.mark.parametrize("archive", [True, False], ids=["zip", "before torch 1.6"])
@@ -251,6 +255,41 @@ def test_a_tensor_cannot_be_changed_after_it_was_checked(tmp_path):
 def test_a_name_is_refused_even_if_nothing_calls_it(tmp_path, name):
     program = PROTO + b"}X\x01\x00\x00\x00xc" + name.encode() + b"\ns."
     assert name.replace("\n", ".") in refusal(write_archive(tmp_path / "model.pt", program), UnsafeCheckpointError)
+
+
+class Lightning:
+    """What Lightning writes where a training's settings are omegaconf's: objects of classes that pickle names."""
+
+    def __init__(self, monkeypatch, **content):
+        module = types.ModuleType("omegaconf.dictconfig")
+        self.kind = type("DictConfig", (dict,), {"__module__": module.__name__})
+        module.DictConfig = self.kind
+        monkeypatch.setitem(sys.modules, "omegaconf", types.ModuleType("omegaconf"))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        config = self.kind(content)
+        config.flags = defaultdict(dict, {"readonly": {}})
+        self.checkpoint = {"state_dict": {"x": BASE}, "hyper_parameters": config, "hparams_type": self.kind}
+
+
+@FORMATS
+def test_settings_of_a_training_are_stepped_over_and_the_tensors_are_read(tmp_path, monkeypatch, archive):
+    content = Lightning(monkeypatch, d_model=3, path=pathlib.PosixPath("/data"), kind=int).checkpoint
+    path = tmp_path / "last.ckpt"
+    torch.save(content, path, _use_new_zipfile_serialization=archive)
+    found = read_torch(path, Inputs())
+    assert_same(found["state_dict"], {"x": BASE})
+    assert isinstance(found["hyper_parameters"], Settings)
+
+
+def test_nothing_is_called_in_settings_and_none_is_a_tensor(tmp_path):
+    """The arguments of a settings class are read like everything else: what they would call is refused."""
+    call = b"comegaconf.dictconfig\nDictConfig\ncos\nsystem\nX\x01\x00\x00\x00x\x85R\x85R"
+    path = write_archive(tmp_path / "model.pt", PROTO + b"}X\x01\x00\x00\x00x" + call + b"s.")
+    assert "os.system" in refusal(path, UnsafeCheckpointError)
+    path = write_archive(tmp_path / "model.pt", PROTO + b"}X\x01\x00\x00\x00xcomegaconf\nDictConfig\ns.")
+    refusal(path)
+    path = write_archive(tmp_path / "model.pt", PROTO + b"}X\x01\x00\x00\x00xccollections\nOrderedDict\n)\x81s.")
+    assert "it makes an object of what is no class" in refusal(path)
 
 
 def test_a_name_without_end_is_not_printed(tmp_path):

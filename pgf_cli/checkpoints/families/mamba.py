@@ -1,6 +1,6 @@
 """Mamba language models; names of tensors are those of ``pgf_cli.core.models.MambaLM``."""
 
-from pgf_cli.checkpoints.families import mamba_bare, mamba_hugging_face, mamba_ssm
+from pgf_cli.checkpoints.families import caduceus_causal, mamba_bare, mamba_hugging_face, mamba_ssm, orthrus
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, sizes_of
 from pgf_cli.checkpoints.family import Family, Head
 from pgf_cli.core.models import MambaConfig, MambaLM
@@ -20,7 +20,13 @@ MAMBA = Family(
     axes=AXES,
     # Weights that lost their last layers would otherwise be a smaller model.
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size"),
-    vocabulary=lambda config: config.vocab_size,
+    vocabulary=lambda config: None if config.one_hot else config.vocab_size,
     head=_head,
-    layouts=(mamba_ssm.LAYOUT, mamba_hugging_face.LAYOUT, mamba_bare.LAYOUT),
+    layouts=(
+        mamba_ssm.LAYOUT,
+        mamba_hugging_face.LAYOUT,
+        orthrus.LAYOUT,
+        caduceus_causal.LAYOUT,
+        mamba_bare.LAYOUT,
+    ),
 )

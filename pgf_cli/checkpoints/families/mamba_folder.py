@@ -1,6 +1,7 @@
 """What the layouts of Mamba have in common: nearly the same names of tensors, and a tied head that may be stored."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from pgf_cli.checkpoints.bare import source_alphabet
 from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
-from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_of
+from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_as
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.layout import Reading, Source
@@ -55,10 +56,12 @@ def _mamba(sizes: Mapping[str, Any], described: Description) -> MambaConfig:
         conv_bias=described.conv_bias,
         head=described.head,
         tied=described.tied,
+        layer_norm=False,
+        one_hot=False,
     )
 
 
-_MAMBA = Kind(sizes_of, AXES, _mamba)
+_MAMBA = Kind(partial(sizes_as, one_hot=False), AXES, _mamba)
 
 
 def read_described(source: Source, described: Description, option: str | None, kind: Kind = _MAMBA) -> Reading:

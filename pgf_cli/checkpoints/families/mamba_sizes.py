@@ -9,6 +9,8 @@ from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
 from pgf_cli.checkpoints.sizes import Axis, extents
 
 EMBEDDING = "embedding.weight"
+INPUT_BIAS = "embedding.bias"
+"""Of a one-hot input alone; its weight has a row for each channel."""
 
 AXES = {
     "d_model": Axis(EMBEDDING, 2, 1),
@@ -19,19 +21,29 @@ AXES = {
     "vocab_size": Axis(EMBEDDING, 2, 0),
 }
 
+ONE_HOT_AXES = {"d_model": Axis(EMBEDDING, 2, 0), "vocab_size": Axis(EMBEDDING, 2, 1)}
+"""What differs where the input is one-hot."""
+
 _MOST_LAYERS = 1_000
 """Several times the deepest model's: making a model takes some milliseconds a layer."""
 _LAYER = re.compile(r"layers\.(\d{1,9})\.")
 
 
-def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
-    """Read a model's sizes, by the names of the fields of ``MambaConfig``.
+def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bool]:
+    """Read what the tensors decide of a model, by the fields of ``MambaConfig``; errors as ``sizes_as``."""
+    one_hot = INPUT_BIAS in tensors
+    return {**sizes_as(tensors, where, one_hot=one_hot), "one_hot": one_hot}
+
+
+def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> dict[str, int]:
+    """Read a model's sizes; whether its input is one-hot is known.
 
     Raises:
         MissingTensorError: one of these tensors, or a whole layer among others, is missing.
         TensorError: one of them has another number of dimensions, or none at all along one; or layers have no end.
     """
-    return {**extents(tensors, AXES, where), "n_layer": count_layers(tensors, where)}
+    axes = AXES | ONE_HOT_AXES if one_hot else AXES
+    return {**extents(tensors, axes, where), "n_layer": count_layers(tensors, where)}
 
 
 def count_layers(tensors: Mapping[str, Tensor], where: object) -> int:

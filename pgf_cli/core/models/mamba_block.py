@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf_cli.core.models.branch import Mixer, MixerAdjoint
-from pgf_cli.core.models.norms import RMSNorm
+from pgf_cli.core.models.norms import make_norm
 from pgf_cli.core.models.stack import Block
 from pgf_cli.core.ops import causal_conv, selective_scan
 from pgf_cli.core.ops.linear import Linear, linear, linear_jvp, weight_vjp
@@ -37,7 +37,7 @@ class MambaConfig:
     dt_rank: int
     """Rank of the step-size projection."""
     vocab_size: int
-    """Rows of the embedding and of the head, padding included."""
+    """Rows of the embedding and of the head, padding included; of a one-hot input, its tracks."""
     norm_eps: float = 1e-5
     projection_bias: bool = False
     """Whether in_proj and out_proj have a bias."""
@@ -46,6 +46,10 @@ class MambaConfig:
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
     """Whether the head is the embedding."""
+    layer_norm: bool = False
+    """Whether the norms are LayerNorms, with a bias."""
+    one_hot: bool = False
+    """Whether the input is a linear map, with a bias, of tracks: A, C, G, T, then others that are read as 0."""
 
 
 class LayerState(NamedTuple):
@@ -175,5 +179,5 @@ class MambaBlock(Block):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.norm = make_norm(config.d_model, config.norm_eps, layer_norm=config.layer_norm)
         self.mixer = MambaMixer(config)

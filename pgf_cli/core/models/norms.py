@@ -77,5 +77,10 @@ class LayerNorm(nn.Module):
 Norm = RMSNorm | LayerNorm
 
 
+def make_norm(channels: int, eps: float, *, layer_norm: bool) -> Norm:
+    """Return one of either kind."""
+    return LayerNorm(channels, eps) if layer_norm else RMSNorm(channels, eps)
+
+
 def _centred(x: Tensor) -> Tensor:
     return x - x.mean(-1, keepdim=True)

@@ -1,5 +1,8 @@
 """Causal models that are a stack of residual branches: r_0 = x Emb; r <- r + mixer(norm(r)) for each; norm; head.
 
+The input is affine in x: a table of tokens has a row for each base and no bias, a linear map of one-hot tracks a column
+for each base, zeros for N, and perhaps a bias, which has no derivative.
+
 ``forward`` is the definition in differentiable torch; ``jvp`` and ``vjp`` put the analytic derivatives of the branches
 together.
 """
@@ -24,7 +27,9 @@ from pgf_cli.core.models.protocol import (
     TileDual,
     map_state,
 )
-from pgf_cli.core.ops.linear import linear, weight_vjp
+from pgf_cli.core.ops.linear import linear, linear_jvp, weight_vjp
+
+BASES = 4
 
 
 class StackSizes(Protocol):
@@ -77,19 +82,37 @@ class Block(nn.Module):
 
 
 class StackModel(StreamingModel):
-    """A causal language model over single-base tokens."""
+    """A causal model over single-base tokens or one-hot tracks."""
 
     def __init__(
-        self, config: StackSizes, base_ids: BaseIds, output: OutputLayer, make_block: Callable[[], Block]
+        self,
+        config: StackSizes,
+        base_ids: BaseIds,
+        output: OutputLayer,
+        make_block: Callable[[], Block],
+        *,
+        embedding: nn.Linear | None = None,
+        norm_f: Norm | None = None,
     ) -> None:
+        """Make a model of random weights.
+
+        Args:
+            config: its sizes.
+            base_ids: token ids of the bases; ignored where the input is one-hot.
+            output: what ``forward`` returns.
+            make_block: makes a layer.
+            embedding: for a one-hot input, the map of tracks to D channels: A, C, G, T, then others that are 0.
+            norm_f: the final norm; None: an RMS norm.
+        """
         super().__init__()
         self._tied = config.tied
         self.base_ids = base_ids
         self.output = output
-        self.reads_n = base_ids.n is not None
-        self.embedding = standard_normal_embedding(config.vocab_size, config.d_model)
+        # To a one-hot input N is the zero vector.
+        self.reads_n = embedding is not None or base_ids.n is not None
+        self.embedding = embedding or standard_normal_embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList(make_block() for _ in range(config.n_layer))
-        self.norm_f: Norm = RMSNorm(config.d_model, config.norm_eps)
+        self.norm_f: Norm = norm_f or RMSNorm(config.d_model, config.norm_eps)
         if config.head and not config.tied:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
 
@@ -119,6 +142,8 @@ class StackModel(StreamingModel):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one tile; see ``StreamingModel.forward``."""
         r = x @ self._base_rows()
+        if self._input_bias is not None:
+            r = r + self._input_bias
         after = []
         for block, layer in zip(self.blocks, state, strict=True):
             layer_after = []
@@ -136,7 +161,7 @@ class StackModel(StreamingModel):
 
     def jvp(self, x: Tensor, x_dot: Tensor, state: State, state_dot: State) -> TileDual:
         """Read one tile and its K directions; see ``StreamingModel.jvp``."""
-        r = linear(torch.cat([x[None], x_dot]), self._base_rows().T)
+        r = linear_jvp(torch.cat([x[None], x_dot]), self._base_rows().T, self._input_bias)
         after, after_dot = [], []
         for block, layer, layer_dot in zip(self.blocks, state, state_dot, strict=True):
             layer_after, layer_after_dot = [], []
@@ -157,7 +182,7 @@ class StackModel(StreamingModel):
 
     def vjp(self, x: Tensor, state: State, y_bar: Tensor, state_bar: State, *, parameters: bool = False) -> TileAdjoint:
         """Compute a tile again and differentiate it backwards; see ``StreamingModel.vjp``."""
-        r = linear(x, self._base_rows().T)
+        r = linear(x, self._base_rows().T, self._input_bias)
         traces = []
         for block, layer in zip(self.blocks, state, strict=True):
             for branch, before in zip(block.branches, layer, strict=True):
@@ -179,23 +204,40 @@ class StackModel(StreamingModel):
                 bars |= {f"layers.{index}.{name}": bar for name, bar in pulled.parameters.items()}
             before_bars.insert(0, tuple(layer_bars))
         x_bar = linear(r_bar, self._base_rows())
-        named = self._named_bars(bars, head.weight, weight_vjp(r_bar, x)) if parameters else None
+        named = self._named_bars(bars, head.weight, x, r_bar) if parameters else None
         return TileAdjoint(head.y, x_bar, tuple(before_bars), named)
 
     def _base_rows(self) -> Tensor:
-        """The embedding of A, C, G, T and N, (5, D); zeros for an N that the model cannot read."""
+        """The embedding of A, C, G, T and N, (5, D); zeros for an N that has none."""
+        if isinstance(self.embedding, nn.Linear):
+            columns = self.embedding.weight[:, :BASES]
+            return torch.cat([columns, torch.zeros_like(columns[:, :1])], dim=1).T
         *bases, n = self.base_ids
         rows = torch.stack([self.embedding.weight[row] for row in bases])
         return torch.cat([rows, self.embedding.weight[n : n + 1] if n is not None else torch.zeros_like(rows[:1])])
 
-    def _named_bars(self, bars: dict[str, Tensor], head_bar: Tensor | None, base_rows_bar: Tensor) -> dict[str, Tensor]:
-        """All gradients by the names of ``named_parameters``; a tied embedding gets the head's, too."""
+    @property
+    def _input_bias(self) -> Tensor | None:
+        return self.embedding.bias if isinstance(self.embedding, nn.Linear) else None
+
+    def _named_bars(
+        self, bars: dict[str, Tensor], head_bar: Tensor | None, x: Tensor, r_bar: Tensor
+    ) -> dict[str, Tensor]:
+        """All gradients by the names of ``named_parameters``, given that of the first features r_0 (T, D)."""
+        bars["embedding.weight"] = self._embedding_bar(weight_vjp(r_bar, x))
+        bars["embedding.bias"] = r_bar.sum(0)
+        if head_bar is not None and self._tied:
+            bars["embedding.weight"] += head_bar
+        if hasattr(self, "lm_head"):
+            bars["lm_head.weight"] = torch.zeros_like(self.head_weight) if head_bar is None else head_bar
+        return {name: bars[name] for name, _ in self.named_parameters()}
+
+    def _embedding_bar(self, base_rows_bar: Tensor) -> Tensor:
+        """The adjoint of the embedding's weight, given that of the bases' rows (5, D)."""
+        bar = torch.zeros_like(self.embedding.weight)
+        if isinstance(self.embedding, nn.Linear):
+            bar[:, :BASES] = base_rows_bar[:BASES].T
+            return bar
         *bases, n = self.base_ids
         read = bases if n is None else [*bases, n]
-        embedding_bar = torch.zeros_like(self.embedding.weight)
-        embedding_bar.index_add_(0, torch.tensor(read, device=embedding_bar.device), base_rows_bar[: len(read)])
-        if head_bar is not None and self._tied:
-            embedding_bar += head_bar
-        bars["embedding.weight"] = embedding_bar
-        bars["lm_head.weight"] = torch.zeros_like(self.head_weight) if head_bar is None else head_bar
-        return {name: bars[name] for name, _ in self.named_parameters()}
+        return bar.index_add_(0, torch.tensor(read, device=bar.device), base_rows_bar[: len(read)])

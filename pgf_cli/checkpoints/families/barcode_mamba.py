@@ -1,0 +1,129 @@
+"""BarcodeMamba over single bases, as Lightning saves it.
+
+Every size is read off the tensors but two, which are taken as the repository has them: one group of B and C in the
+mixers, and 1e-5 in the norms. Its k-mer models are refused. A model with a classifier for a head is read without it.
+
+Source: names and shapes of tensors, token ids and the order of a block are those of the BarcodeMamba repository
+(``utils/barcode_mamba.py``, ``utils/char_tokenizer.py``, ``train.py``, ``configs/config.yaml``), which were read; the
+published weights were not.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, known_alphabet
+from pgf_cli.checkpoints.errors import AlphabetError, TensorError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, count_layers
+from pgf_cli.checkpoints.family import HEAD, Family
+from pgf_cli.checkpoints.layout import Layout, Reading, Source
+from pgf_cli.checkpoints.sizes import Axis, extent, extents
+from pgf_cli.core.models import BarcodeMambaConfig, BarcodeMambaLM, BaseIds
+
+CHARACTER_IDS = BaseIds(3, 4, 5, 6, 7)
+"""After [MASK], [SEP] and [UNK]."""
+CHARACTER_ROWS = 8
+
+_LAYER = "layers.0"
+_CONV = f"{_LAYER}.mixer.conv1d.weight"
+_AXES = {
+    "d_model": Axis(EMBEDDING, 2, 1),
+    "heads": Axis(f"{_LAYER}.mixer.A_log", 1, 0),
+    "d_conv": Axis(_CONV, 3, 2),
+    "d_mlp": Axis(f"{_LAYER}.mlp.fc1.weight", 2, 0),
+    "vocab_size": Axis(EMBEDDING, 2, 0),
+}
+_INNER = Axis(f"{_LAYER}.mixer.out_proj.weight", 2, 1)
+_CONVOLVED = Axis(_CONV, 3, 0)
+
+_PREFIX = "backbone."
+_NAMES = {"embeddings.word_embeddings.weight": EMBEDDING, "head.weight": HEAD}
+_FINAL_NORM = "ln_f."
+_CLASSIFIER = "head.output_transform.weight"
+_MAMBA1 = ".mixer.x_proj.weight"
+
+
+def _sizes(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
+    """Read the sizes off the tensors, by the fields of ``BarcodeMambaConfig``.
+
+    Raises:
+        TensorError: one is missing, or they contradict each other.
+    """
+    found = extents(tensors, _AXES, where)
+    inner, convolved = extent(tensors, _INNER, where), extent(tensors, _CONVOLVED, where)
+    head_dim, rest = divmod(inner, found["heads"])
+    if rest or not head_dim:
+        raise TensorError(
+            f"{where}: {_INNER.tensor} has {inner} columns, but {_AXES['heads'].tensor} has {found['heads']} heads; "
+            "the checkpoint is of another family or damaged."
+        )
+    d_state, rest = divmod(convolved - inner, 2)
+    if rest or d_state < 1:
+        raise TensorError(
+            f"{where}: {_CONV} has {convolved} channels, expected {inner} and an even number more for B and C; "
+            "the checkpoint is of another family or damaged."
+        )
+    return {**found, "n_layer": count_layers(tensors, where), "head_dim": head_dim, "d_state": d_state}
+
+
+def _recognises(source: Source) -> bool:
+    """Whether a file holds blocks of two norms, a mixer and an MLP below ``backbone.``, as this program names them."""
+    if source.settings is not None:
+        return False
+    names = {name.removeprefix(_PREFIX) for name in source.tensors if name.startswith(_PREFIX)}
+    signature = {"embeddings.word_embeddings.weight", f"{_LAYER}.norm2.weight", f"{_LAYER}.mlp.fc1.weight", "ln_f.bias"}
+    return len(signature & names) >= 3 and any(".mixer." in name for name in names)
+
+
+def _read(source: Source, option: str | None) -> Reading:
+    weights = source.weights
+    if found := next((name for name in weights.tensors if name.endswith(_MAMBA1)), None):
+        raise UnsupportedArchitectureError(
+            f"{weights.where}: {found} is of a BarcodeMamba of Mamba1 layers (mamba_ver); "
+            "only those of Mamba2 layers are read."
+        )
+    tensors = {_short(name): tensor for name, tensor in weights.tensors.items()}
+    sizes = _sizes(tensors, weights.where)
+    rows = sizes["vocab_size"]
+    if rows != CHARACTER_ROWS and option is None:
+        raise AlphabetError(
+            f"{weights.where}: {EMBEDDING} has {rows} rows, but BarcodeMamba over single bases has {CHARACTER_ROWS}: "
+            "it reads k-mers, and a value per base needs a token per base; give one of the 'char' models, or, if "
+            f"single bases have tokens of their own, name them: {OPTION_EXAMPLE}."
+        )
+    classifier = tensors.get(_CLASSIFIER)
+    config = BarcodeMambaConfig(**sizes, norm_eps=1e-5, head=classifier is None)
+    inside = frozenset(_short(name) for name in weights.tensors if name.startswith(_PREFIX))
+    letters = known_alphabet(option, CHARACTER_IDS, rows, "BarcodeMamba's characters")
+    note = None
+    if classifier is not None:
+        note = f"its head, a classifier ({_CLASSIFIER}), is not read: the output is that of the last norm"
+    return Reading(config, tensors, letters, inside, note)
+
+
+def _short(name: str) -> str:
+    """What the model calls a tensor of the file."""
+    short = name.removeprefix(_PREFIX)
+    if short.startswith(_FINAL_NORM):
+        return f"norm_f.{short.removeprefix(_FINAL_NORM)}"
+    return _NAMES.get(short, short)
+
+
+BARCODE_MAMBA = Family(
+    name="barcodemamba",
+    config=BarcodeMambaConfig,
+    make=BarcodeMambaLM,
+    sizes=_sizes,
+    axes=_AXES,
+    required=("d_model", "n_layer", "heads", "head_dim", "d_state", "d_conv", "d_mlp", "vocab_size"),
+    vocabulary=lambda config: config.vocab_size,
+    head=lambda config: "own" if config.head else "none",
+    layouts=(
+        Layout(
+            name="BarcodeMamba",
+            supports="Lightning checkpoints of BarcodeMamba over single bases",
+            recognises=_recognises,
+            read=_read,
+        ),
+    ),
+)
