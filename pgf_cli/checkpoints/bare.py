@@ -41,10 +41,7 @@ def read_bare(family: Family[Any], source: Source, option: str | None) -> Readin
             raise lacking(source, family.name, field.name)
     config = family.config(**values)
     rows = family.tokens(config)
-    if rows is None:
-        letters = one_hot_alphabet(option, source.path)
-    else:
-        letters = source_alphabet(source, option, rows)
+    letters = one_hot_alphabet(option, source.path) if rows is None else source_alphabet(source, option, rows)
     return Reading(config, source.tensors, letters)
 
 
