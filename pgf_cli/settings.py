@@ -258,10 +258,11 @@ class RunSettings:
         Option(
             panel=COMPUTATION,
             metavar="WHICH",
-            pattern=r"loglik|sum|logit:([A-Za-z]|[0-9]{1,9})",
-            expected="loglik, sum or logit:J (J a base or a row of the head)",
+            pattern=r"loglik|sum|logit:([A-Za-z]|[0-9]{1,9})|class:[0-9]{1,9}",
+            expected="loglik, sum, logit:J (J a base or a row of the head) or class:J",
             help="The score that the adjoint explains. loglik: log-likelihood of the targets (default with a head); "
-            "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head.",
+            "sum: of all outputs (default without); logit:J: one logit, J a base or a row of the head; class:J: one "
+            "score of a classification or regression head for all that is read.",
         ),
     ] = None
     targets: Annotated[
@@ -531,6 +532,10 @@ def _contradiction(settings: RunSettings) -> str:
         "--trace is for the contrast direction: a pulse is its own source": settings.trace and not whole,
         f"--direction {settings.direction} and pulses exclude each other; leave out one of them": settings.pulsed
         and settings.direction != "contrast",
+        "--objective class:J is one score of all that is read; leave out --target": (
+            settings.objective or ""
+        ).startswith("class:")
+        and settings.targets,
         "--mask-targets masks the bases of --target: name some": settings.mask_targets and not settings.targets,
         "--overlap is that of windows; give --window N": settings.overlap is not None and settings.window is None,
         "--overlap must be less than --window": settings.overlap is not None

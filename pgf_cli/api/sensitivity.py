@@ -127,7 +127,8 @@ def sensitivity(
         model: from `load_model`, or the checkpoint's path.
         sequence: letters, base codes (L,), ``genome["chr1"]`` or ``genome["chr1"][a:b]``; IUPAC codes read as N.
         mode: ``tangent`` (response, ghost), ``adjoint`` (contribution, gradient) or ``both``.
-        objective: ``loglik`` (default with a head), ``sum`` (default without) or ``logit:J``.
+        objective: ``loglik`` (default with a head), ``sum`` (default without), ``logit:J``, or ``class:J``, a score of
+            a classification or regression head.
         targets: half-open intervals (first, end) that the objective is taken over; None: everything.
         direction: ``contrast`` or ``random:K`` for response and ghost.
         pulses: the direction at these bases alone: positions, or (position, "ALT") towards another base.
@@ -227,7 +228,7 @@ def _reading(
             found |= _along(tiles)
         if mode != "tangent":
             chosen = choose_objective(objective, streaming, loaded.checkpoint.alphabet)
-            weighed = chosen.over(Targets(intervals), streaming)
+            weighed = chosen.over(Targets(intervals), streaming, 0, length)
             pieces = list(gradients(streaming, record, weighed, start=0, end=length, tile=tile, masked=masked))[::-1]
             value = sum(piece.value for piece in reversed(pieces))
             found |= _of(pieces, correct=gradient_correction)

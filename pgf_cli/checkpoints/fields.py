@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pgf_cli.checkpoints.errors import CheckpointError, shown
-from pgf_cli.core.models.embedding import TokenId
+from pgf_cli.core.models.embedding import Count, TokenId
 from pgf_cli.inputs import Inputs
 
 LARGEST = 1_000_000_000
@@ -32,6 +32,10 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
             raise self.wrong(name, f"a whole number from 1 to {LARGEST:,}")
         return value
+
+    def count(self, name: str) -> int | None:
+        """Return a whole number, 0 among them, or None where the field is absent."""
+        return 0 if self.values.get(name) == 0 and self.values[name] is not False else self.whole(name)
 
     def token(self, name: str) -> int | None:
         """Return a token's id, -1 for none at all, or None where the field is absent."""
@@ -76,6 +80,7 @@ class Fields:
 _READ: dict[Any, Callable[[Fields, str], int | float | bool | None]] = {
     int: Fields.whole,
     TokenId: Fields.token,
+    Count: Fields.count,
     float: Fields.positive,
     float | None: Fields.positive,
     bool: Fields.flag,

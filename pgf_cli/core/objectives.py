@@ -4,7 +4,7 @@ Being linear in the output, an objective is its weights w = dphi/dy, asked for t
 0-based, in the coordinates of the sweep.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -94,6 +94,33 @@ class MaskedLogLikelihood(LogLikelihood):
         w = self._rows.new_zeros(len(codes), BASES)
         w[torch.from_numpy(counts)] = self._rows[torch.from_numpy(codes[counts].astype(np.int64))]
         return w
+
+
+class SequenceScore:
+    """One score of a classification or regression head for all that is read, for a model whose output is ``hidden``.
+
+    Args:
+        weights: of a tile, w (T, channels), by its first and last + 1 position, counted from the first base read, and
+            the number of bases read.
+        start, end: what is read.
+        dtype, device: of the weights.
+    """
+
+    def __init__(
+        self,
+        weights: Callable[[int, int, int], Tensor],
+        start: int,
+        end: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self._weights, self._start, self._end, self._dtype, self._device = weights, start, end, dtype, device
+
+    def weights(self, start: int, codes: BaseCodes, following: int | None) -> Tensor:
+        """Return w (T, channels)."""
+        first = start - self._start
+        w = self._weights(first, first + len(codes), self._end - self._start)
+        return w.to(self._device, self._dtype)
 
 
 class SumOutputs:

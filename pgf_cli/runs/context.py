@@ -34,7 +34,7 @@ class RecordContext:
         plan = self.plan
         # What a window of several writes is a part of what its bases act on; a window's objective is all it can be.
         written = plan.selection.by_reading[one.reading].spans if plan.both_directions else one.spans
-        return None if plan.objective is None else plan.objective.on(self.record, written, plan.model)
+        return None if plan.objective is None else plan.objective.on(self.record, one, written, plan.model)
 
     @cached_property
     def masked(self) -> Targets | None:

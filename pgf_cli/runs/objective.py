@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models import SequenceModel
 from pgf_cli.core.objectives import Objective, Targets
-from pgf_cli.genome import OrientedRecord, Region
+from pgf_cli.genome import OrientedRecord, ReadPass, Region
 from pgf_cli.sweeps.objective import NamedObjective
 
 SEEN, MASKED = ", seen", ", masked"
@@ -17,6 +17,7 @@ WORDS = {
     f"loglik{SEEN}": "the log-likelihood of the target bases, each given all of its window, itself included",
     f"loglik{MASKED}": "the log-likelihood of the target bases, each given the window with all of them read as [MASK]",
     "sum": "the sum of the model's {output} over all channels at the target positions",
+    "class": "the model's score {name}, one for all that is read",
     "logit": "the sum of {name} over the target positions",
 }
 
@@ -36,6 +37,8 @@ class ObjectivePlan:
         name = self.objective.name
         which = MASKED if self.masked else SEEN if self.objective.both_directions else ""
         words = WORDS[name.partition(":")[0] + (which if name == "loglik" else "")].format(output=output, name=name)
+        if self.objective.of_sequence:
+            return words
         where = ", ".join(map(str, self.targets[:3])) + (" ..." if len(self.targets) > 3 else "")
         return f"{words} ({where or 'everything written'})"
 
@@ -45,13 +48,15 @@ class ObjectivePlan:
             record.oriented_span(target.start, target.end) for target in self.targets if target.contig == record.name
         ]
 
-    def on(self, record: OrientedRecord, written: Sequence[Region], model: SequenceModel) -> Objective:
+    def on(self, record: OrientedRecord, one: ReadPass, written: Sequence[Region], model: SequenceModel) -> Objective:
         """Return the objective of one pass.
 
         Args:
             record: what is read.
-            written: what the pass writes, in oriented positions.
+            one: the pass.
+            written: what is taken where no target was asked for, in oriented positions.
             model: whose outputs it weighs.
         """
         asked = self.targets_on(record)
-        return self.objective.over(Targets(asked or [(span.start, span.end) for span in written]), model)
+        targets = Targets(asked or [(span.start, span.end) for span in written])
+        return self.objective.over(targets, model, one.start, one.end)

@@ -34,6 +34,7 @@ from pgf_cli.runs.reading import (
     in_both_directions,
     pulse_sites,
     selection_of,
+    to_the_end,
 )
 from pgf_cli.runs.tracks import Track, planned_tracks, track_entries
 from pgf_cli.settings import RunSettings
@@ -209,6 +210,8 @@ def plan_run(settings: RunSettings, genome: Genome) -> RunPlan:
         objective = ObjectivePlan(
             choose_objective(settings.objective, model, checkpoint.alphabet), tuple(targets), settings.mask_targets
         )
+        if objective.objective.of_sequence and settings.context is None:
+            selection = to_the_end(selection, genome)
     request = _request(settings, genome, selection, tracks, sites, model, objective)
     formats = tuple(map(output_format, dict.fromkeys(settings.formats)))
     check_formats(formats, request)

@@ -136,6 +136,15 @@ def in_both_directions(
     return replace(selection, passes=tuple(passes), spans=written)
 
 
+def to_the_end(selection: Selection, genome: Genome) -> Selection:
+    """Let every pass but a window read to the end of its record: for a score of the whole of it."""
+    passes = tuple(
+        one._replace(until=genome.lengths[one.contig]) if one.start == 0 and not one.until else one
+        for one in selection.passes
+    )
+    return replace(selection, passes=passes)
+
+
 def _windows(settings: RunSettings) -> Windows | None:
     if settings.window is None:
         return None

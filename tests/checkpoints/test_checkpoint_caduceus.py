@@ -209,11 +209,27 @@ def test_a_complement_that_is_not_the_bases_is_refused(tmp_path):
         read_checkpoint(write(tmp_path / "wrong", tensors, rcps=True))
 
 
-def test_a_classifier_has_no_language_model_head_and_its_own_is_reported(tmp_path):
-    tensors = published(known_model()) | {"score.weight": torch.zeros(2, 8)}
-    read = read_checkpoint(write(tmp_path / "classifier", tensors, architectures=["CaduceusForSequenceClassification"]))
+def classifier(folder, tensors=None, **settings):
+    tensors = published(known_model()) | {"score.weight": torch.zeros(2, 8)} if tensors is None else tensors
+    return write(folder, tensors, architectures=["CaduceusForSequenceClassification"], **settings)
+
+
+def test_a_classifier_has_scores_and_no_language_model_head(tmp_path):
+    read = read_checkpoint(classifier(tmp_path / "mean"))
     assert read.output_layers == ("hidden",)
-    assert read.ignored == ("score.weight",)
+    assert (read.config.labels, read.config.pools_last) == (2, False)
+    assert read.family.objectives(read.config)[0] == "class:J"
+    assert "mean over all bases" in read.note
+    assert read_checkpoint(classifier(tmp_path / "last", pooling_strategy="last")).config.pools_last
+
+
+def test_a_classifier_without_its_head_or_pooled_otherwise_is_one_line(tmp_path):
+    with pytest.raises(MissingTensorError, match=r"score\.weight"):
+        read_checkpoint(classifier(tmp_path / "none", published(known_model())))
+    with pytest.raises(UnsupportedArchitectureError, match="pooling_strategy = 'max'"):
+        read_checkpoint(classifier(tmp_path / "max", pooling_strategy="max"))
+    with pytest.raises(UnsupportedArchitectureError, match="conjoin_eval = true"):
+        read_checkpoint(classifier(tmp_path / "conjoined", conjoin_eval=True))
 
 
 class Evil:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import Alphabet
-from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
-from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING
+from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, UnsupportedArchitectureError, shown
+from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, LABELS
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fields import Fields
 from pgf_cli.checkpoints.fitting import check_values
@@ -85,10 +85,16 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
         tensors["complement"] = complement
     if settings.flag("bidirectional_weight_tie") is not False:
         _share(tensors, settings, where)
-    sizes = sizes_of(tensors, where)
+    sizes = dict(sizes_of(tensors, where))
     check_sizes(sizes, axes, _stated(settings), settings.where, where)
     tied = settings.flag("tie_word_embeddings") is not False
-    head = not _is_classifier(settings)
+    classifier = _CLASSIFIER in architectures_of(settings)
+    head = not classifier
+    if head:
+        # Of another model that was saved with this one.
+        sizes["labels"] = 0
+    elif not sizes["labels"]:
+        raise MissingTensorError(LABELS.tensor, where)
     if head and tied:
         _drop_tied_head(tensors, settings, where)
     letters, mask = _letters(source, option, settings, int(sizes["vocab_size"]))
@@ -106,10 +112,14 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
             # Left out, it is true: the default of Caduceus's own config.
             swapped=both_strands and settings.flag("fused_add_norm") is not False,
             mask_id=mask,
+            pools_last=classifier and _pools_last(settings),
         ),
         tensors,
         letters,
         frozenset(name for name in tensors if name.startswith(("layers.", "embedding.", "norm_f."))),
+        f"the score is taken of the {'last base' if _pools_last(settings) else 'mean over all bases'}"
+        if classifier
+        else None,
     )
 
 
@@ -189,8 +199,20 @@ def _drop_tied_head(tensors: dict[str, Tensor], settings: Fields, where: object)
         )
 
 
-def _is_classifier(settings: Fields) -> bool:
-    return _CLASSIFIER in architectures_of(settings)
+def _pools_last(settings: Fields) -> bool:
+    """Whether a classifier reads the last base's hidden state; left out, it is the mean, its class's own default."""
+    pooling = settings.text("pooling_strategy") or "mean"
+    if pooling not in ("mean", "last"):
+        raise UnsupportedArchitectureError(
+            f"{settings.where}: pooling_strategy = {shown(pooling)} is not supported; mean and last are."
+        )
+    for name in ("conjoin_train", "conjoin_eval", "conjoin_test"):
+        if settings.flag(name):
+            raise UnsupportedArchitectureError(
+                f"{settings.where}: {name} = true (two strands read one after the other) is not supported; use "
+                "--strand average with a model that reads one."
+            )
+    return pooling == "last"
 
 
 def _letters(source: Source, option: str | None, settings: Fields, vocab: int) -> tuple[Alphabet, int]:

@@ -22,6 +22,7 @@ MAMBA = Family(
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size"),
     vocabulary=lambda config: None if config.one_hot else config.vocab_size,
     head=_head,
+    head_objectives=lambda config: ("class:J",) if config.labels else (),
     layouts=(
         mamba_ssm.LAYOUT,
         mamba_hugging_face.LAYOUT,

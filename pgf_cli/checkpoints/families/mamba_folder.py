@@ -9,11 +9,11 @@ from torch import Tensor
 
 from pgf_cli.checkpoints.bare import source_alphabet
 from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, TensorError
-from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, sizes_as
+from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, LABELS, sizes_as
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.layout import Reading, Source
-from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes, other_names
+from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes, extent, other_names
 from pgf_cli.core.models import MambaConfig
 
 PREFIX = "backbone."
@@ -35,6 +35,8 @@ class Description(NamedTuple):
     tied: bool
     tied_field: str
     """What the config calls ``tied``."""
+    classifier: bool = False
+    """Whether its head gives scores of a whole sequence, of the last base's hidden state."""
     note: str | None = None
     """What was taken for granted."""
 
@@ -51,6 +53,7 @@ class Kind(NamedTuple):
 def _mamba(sizes: Mapping[str, Any], described: Description) -> MambaConfig:
     return MambaConfig(
         **sizes,
+        pools_last=described.classifier,
         norm_eps=described.norm_eps,
         projection_bias=described.projection_bias,
         conv_bias=described.conv_bias,
@@ -73,6 +76,10 @@ def read_described(source: Source, described: Description, option: str | None, k
         raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
     sizes = kind.sizes(tensors, where)
     check_sizes(sizes, kind.axes, described.stated, stated_in, where)
+    if described.classifier:
+        # A head that the settings do not speak of is no part of the model.
+        labels = extent(tensors, LABELS, where)
+        sizes = {**sizes, "labels": labels}
     config = kind.config(sizes, described)
     inside = _inside(found)
     if config.head and config.tied:

@@ -12,7 +12,8 @@ from pgf_cli.checkpoints.fields import Fields
 from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
 from pgf_cli.checkpoints.sizes import SizeInSettings
 
-_CAUSAL, _HEADLESS = "MambaForCausalLM", "MambaModel"
+_CAUSAL, _HEADLESS, _CLASSIFIER = "MambaForCausalLM", "MambaModel", "MambaForSequenceClassification"
+CLASSIFIER_NOTE = "the score is taken to be of the last base, as transformers' classifiers of causal models have it"
 _SIZES = {
     "d_model": "hidden_size",
     "n_layer": "num_hidden_layers",
@@ -31,7 +32,7 @@ def recognises(source: Source) -> bool:
     family = source.settings.text("model_type")
     if family is not None:
         return family == "mamba"
-    return bool({_CAUSAL, _HEADLESS} & set(architectures_of(source.settings)))
+    return bool({_CAUSAL, _HEADLESS, _CLASSIFIER} & set(architectures_of(source.settings)))
 
 
 def read(source: Source, option: str | None) -> Reading:
@@ -64,6 +65,8 @@ def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
         head=has_head(settings, tensors, _CAUSAL, _HEADLESS),
         tied=settings.flag("tie_word_embeddings") is not False,
         tied_field="tie_word_embeddings",
+        classifier=_CLASSIFIER in architectures_of(settings),
+        note=CLASSIFIER_NOTE if _CLASSIFIER in architectures_of(settings) else None,
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
-from pgf_cli.checkpoints.sizes import Axis, extents
+from pgf_cli.checkpoints.sizes import Axis, extent, extents
 
 EMBEDDING = "embedding.weight"
 INPUT_BIAS = "embedding.bias"
@@ -24,6 +25,9 @@ AXES = {
 ONE_HOT_AXES = {"d_model": Axis(EMBEDDING, 2, 0), "vocab_size": Axis(EMBEDDING, 2, 1)}
 """What differs where the input is one-hot."""
 
+LABELS = Axis("score.weight", 2, 0)
+"""The rows of a classification or regression head."""
+
 _MOST_LAYERS = 1_000
 """Several times the deepest model's: making a model takes some milliseconds a layer."""
 _LAYER = re.compile(r"layers\.(\d{1,9})\.")
@@ -32,10 +36,11 @@ _LAYER = re.compile(r"layers\.(\d{1,9})\.")
 def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bool]:
     """Read what the tensors decide of a model, by the fields of ``MambaConfig``; errors as ``sizes_as``."""
     one_hot = INPUT_BIAS in tensors
-    return {**sizes_as(tensors, where, one_hot=one_hot), "one_hot": one_hot}
+    sizes = sizes_as(tensors, where, one_hot=one_hot)
+    return {**sizes, "one_hot": one_hot, "labels": count_labels(tensors, where)}
 
 
-def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> dict[str, int]:
+def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> dict[str, Any]:
     """Read a model's sizes; whether its input is one-hot is known.
 
     Raises:
@@ -44,6 +49,11 @@ def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> 
     """
     axes = AXES | ONE_HOT_AXES if one_hot else AXES
     return {**extents(tensors, axes, where), "n_layer": count_layers(tensors, where)}
+
+
+def count_labels(tensors: Mapping[str, Tensor], where: object) -> int:
+    """Count the scores of a classification or regression head; 0 where there is none. Errors as ``extent``."""
+    return extent(tensors, LABELS, where) if LABELS.tensor in tensors else 0
 
 
 def count_layers(tensors: Mapping[str, Tensor], where: object) -> int:

@@ -73,6 +73,16 @@ class TwoStrandSizes(Protocol):
         ...
 
     @property
+    def labels(self) -> int:
+        """How many scores a classification or regression head gives; 0: there is none."""
+        ...
+
+    @property
+    def pools_last(self) -> bool:
+        """Whether that head reads the last base's hidden state; else the mean over all."""
+        ...
+
+    @property
     def mask_id(self) -> int:
         """Token of [MASK]; -1: there is none."""
         ...
@@ -133,6 +143,9 @@ class Caduceus(TwoDirectionModel):
         self.norm_f = RMSNorm(config.d_model, config.norm_eps)
         if config.head and not config.tied:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.labels, self.pools_last = config.labels, config.pools_last
+        if config.labels:
+            self.score = nn.Linear(config.d_model, config.labels, bias=False)
         if config.both_strands:
             # Token of the complement of each token: as numbers of the model's own format, as all its tensors are.
             self.register_buffer("complement", torch.arange(config.vocab_size, dtype=torch.float32))
@@ -185,6 +198,21 @@ class Caduceus(TwoDirectionModel):
         """Return the adjoint (S, ..., D) of ``joined`` for that of its result (..., S D)."""
         bars = super().parted(joined_bar)
         return bars if self.streams == 1 else torch.stack([bars[0], bars[1].flip(-1)])
+
+    def score_rows(self) -> Tensor:
+        """Return the rows of the classification or regression head, (labels, S D): the mean over strands."""
+        weight = self.score.weight
+        return weight if self.streams == 1 else torch.cat([weight, weight.flip(-1)], dim=-1) / 2
+
+    def score_weights(self, row: int, first: int, last: int, length: int) -> Tensor:
+        """As for any model; the last base of the second strand is the first position."""
+        weights = super().score_weights(row, first, last, length)
+        if self.pools_last and self.streams == 2:
+            weights = weights.clone()
+            weights[:, self.features :] = 0
+            if first == 0:
+                weights[0, self.features :] = self.score_rows()[row, self.features :]
+        return weights
 
     @property
     def head(self) -> Head:

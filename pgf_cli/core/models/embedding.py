@@ -8,6 +8,11 @@ from torch import nn
 TokenId = NewType("TokenId", int)
 """A row of the embedding; -1: there is no such token."""
 
+Count = NewType("Count", int)
+"""How many there are of something that a model may do without: 0 or more."""
+
+NONE = Count(0)
+
 
 def standard_normal_embedding(rows: int, channels: int) -> nn.Embedding:
     """Return an embedding with standard normal weights, or with none at all on the meta device.

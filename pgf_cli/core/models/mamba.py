@@ -28,6 +28,7 @@ class MambaLM(StackModel):
             norm_f=make_norm(config.d_model, config.norm_eps, layer_norm=config.layer_norm),
         )
         self.config = config
+        self.add_score(config.labels, config.d_model, pools_last=config.pools_last)
 
     @property
     def blocks(self) -> list[MambaBlock]:  # type: ignore[override]

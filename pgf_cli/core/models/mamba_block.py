@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf_cli.core.models.branch import Mixer, MixerAdjoint
+from pgf_cli.core.models.embedding import NONE, Count
 from pgf_cli.core.models.norms import make_norm
 from pgf_cli.core.models.stack import Block
 from pgf_cli.core.ops import causal_conv, selective_scan
@@ -46,6 +47,10 @@ class MambaConfig:
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
     """Whether the head is the embedding."""
+    labels: Count = NONE
+    """How many scores a classification or regression head gives; 0: there is none."""
+    pools_last: bool = False
+    """Whether that head reads the last base's hidden state; else the mean over all."""
     layer_norm: bool = False
     """Whether the norms are LayerNorms, with a bias."""
     one_hot: bool = False

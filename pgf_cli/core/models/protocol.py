@@ -56,6 +56,34 @@ class SequenceModel(nn.Module, ABC):
     reads_n: bool = True
     """Whether the model has an input for N."""
 
+    labels: int = 0
+    """How many scores a classification or regression head gives a sequence; 0: there is no such head."""
+
+    pools_last: bool = False
+    """Whether such a head reads the hidden state of the last base; else the mean over all."""
+
+    def score_rows(self) -> Tensor:
+        """Return the rows of that head, (labels, channels of ``hidden``).
+
+        Raises:
+            NotImplementedError: there is none.
+        """
+        raise NotImplementedError
+
+    def score_weights(self, row: int, first: int, last: int, length: int) -> Tensor:
+        """Return w (last - first, channels of ``hidden``) such that a score is the sum of w . hidden over a sequence.
+
+        Args:
+            row: which score.
+            first, last: positions of a tile, half-open, counted from the first base read.
+            length: bases read.
+        """
+        rows = self.score_rows()[row].expand(last - first, -1)
+        if not self.pools_last:
+            return rows / length
+        at = torch.arange(first, last, device=rows.device)[:, None]
+        return rows * (at == length - 1)
+
     @property
     def width(self) -> int:
         """How many numbers a base's widest activation has; for choosing a tile, so a guess will do."""

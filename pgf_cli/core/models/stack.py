@@ -116,6 +116,16 @@ class StackModel(StreamingModel):
         if config.head and not config.tied:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
 
+    def add_score(self, labels: int, channels: int, *, pools_last: bool) -> None:
+        """Add a classification or regression head, if it has any score."""
+        self.labels, self.pools_last = labels, pools_last
+        if labels:
+            self.score = nn.Linear(channels, labels, bias=False)
+
+    def score_rows(self) -> Tensor:
+        """Return the rows of the classification or regression head, (labels, D)."""
+        return self.score.weight
+
     @property
     def head_weight(self) -> Tensor:
         """The head's rows, (vocab, D)."""
@@ -230,6 +240,8 @@ class StackModel(StreamingModel):
             bars["embedding.weight"] += head_bar
         if hasattr(self, "lm_head"):
             bars["lm_head.weight"] = torch.zeros_like(self.head_weight) if head_bar is None else head_bar
+        if self.labels:
+            bars["score.weight"] = torch.zeros_like(self.score.weight)
         return {name: bars[name] for name, _ in self.named_parameters()}
 
     def _embedding_bar(self, base_rows_bar: Tensor) -> Tensor:
