@@ -13,6 +13,7 @@ from pgf_cli.checkpoints.errors import (
     printable,
     shown,
 )
+from pgf_cli.checkpoints.families.mamba3 import refuse_mamba3
 from pgf_cli.checkpoints.fields import read_fields
 from pgf_cli.checkpoints.fitting import fit
 from pgf_cli.checkpoints.layout import Layout, Reading, Source, Weights, architectures_of
@@ -73,6 +74,7 @@ def _read_file(path: Path, option: str | None) -> Checkpoint:
         reading = own_format.read_own(file, weights.tensors, path, option)
         return _checkpoint(path, own_format.LAYOUT, reading, weights, inputs)
     source = Source(path, None, inputs, lambda: weights)
+    refuse_mamba3(source)
     layout = next(_recognising(source), None)
     if layout is None:
         raise own_format.not_own_format(file, path)
@@ -89,6 +91,7 @@ def _read_folder(folder: Path, option: str | None) -> Checkpoint:
     inputs = Inputs()
     settings = read_fields(folder / "config.json", inputs)
     source = Source(folder, settings, inputs, lambda: unwrapped(read_weights(folder, inputs)))
+    refuse_mamba3(source)
     layout = next(_recognising(source), None)
     if layout is None:
         raise _unsupported(source)
