@@ -25,8 +25,8 @@ def refuse_mamba3(source: Source) -> None:
     found = _field(source) if source.settings is not None else _tensor(source)
     if found:
         raise UnsupportedArchitectureError(
-            f"{source.path}: {found} is of a Mamba-3, which is not read yet: its dialects disagree on A, and nothing in "
-            f"a checkpoint names one: {'; '.join(DIALECTS)}; take a Mamba-1 or Mamba-2 model."
+            f"{source.path}: {found} is of a Mamba-3, which is not read yet: its dialects disagree on A, and nothing "
+            f"in a checkpoint names one: {'; '.join(DIALECTS)}; take a Mamba-1 or Mamba-2 model."
         )
 
 
