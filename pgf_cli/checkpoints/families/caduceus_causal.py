@@ -72,7 +72,7 @@ def _equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
 
 LAYOUT = Layout(
     name="Caduceus's causal baseline",
-    supports="Lightning checkpoints of the Caduceus repository's causal Mamba",
+    supports="Caduceus's causal baseline",
     recognises=recognises,
     read=read,
 )
