@@ -54,6 +54,8 @@ class Kind(NamedTuple):
     classes: re.Pattern[str] = re.compile(r"(?!)")
     """Found in the names of ``architectures``."""
     signs: tuple[Sign, ...] = ()
+    verdict: str = "cannot be streamed"
+    """What follows for the checkpoint."""
 
 
 class Finding(NamedTuple):
@@ -80,6 +82,11 @@ def _named(word: str) -> Callable[[Any], int | None]:
         return next((i for i, kind in enumerate(kinds) if word in kind and "linear" not in kind), None)
 
     return first
+
+
+def _layer(name: str) -> Callable[[Any], int | None]:
+    """Where mamba_ssm's settings of the layers name such a one."""
+    return lambda value: EVERY_LAYER if isinstance(value, Mapping) and value.get("layer") == name else None
 
 
 def _above(least: int) -> Callable[[Any], int | None]:
@@ -157,7 +164,18 @@ CHUNKS = Kind(
     instead=RECURRENT,
     tensors=re.compile(r"(?:^|\.)(?:routing_module|chunk_layer|dechunk_layer)(?=\.)"),
 )
-KINDS = (HYENA, STRIPED_HYENA, CHUNKS, EXPERTS, ATTENTION)
+MAMBA3 = Kind(
+    name="Mamba-3",
+    layer="a Mamba-3 mixer",
+    reason="its programs disagree on A, and nothing in a checkpoint names one: -softplus(x) with a floor (mamba_ssm 2.3.2 "
+    "on PyPI, fla); -(1 + x), or -1/(1 - x) below 0 (mamba_ssm's repository since June 2026); -exp(A_log) (mixlab)",
+    instead="take a Mamba-1 or Mamba-2 model",
+    tensors=re.compile(r"\.mixer(?=\.[BC]_bias$)"),
+    models=frozenset({"mamba3"}),
+    signs=(Sign("ssm_cfg", _layer("Mamba3")),),
+    verdict="is not read yet",
+)
+KINDS = (HYENA, STRIPED_HYENA, CHUNKS, EXPERTS, MAMBA3, ATTENTION)
 """Asked in this order; of two layers with one number the one listed first is named."""
 
 SEVERAL_BASES = Kind(
@@ -197,7 +215,7 @@ def refusal(
     """Make the error for what was found, of which there is something."""
     first, *rest = findings
     error = UnsupportedArchitectureError(
-        f"{where}: {first.layer} is {first.kind.layer}{_of(first)} and cannot be streamed: {first.kind.reason}; "
+        f"{where}: {first.layer} is {first.kind.layer}{_of(first)} and {first.kind.verdict}: {first.kind.reason}; "
         f"{first.kind.instead}."
     )
     spaces = [f"tensor {name}" for name in tensors if _STATE_SPACE.search(name)][:1]

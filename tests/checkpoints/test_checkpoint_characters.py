@@ -1,5 +1,7 @@
 """Models whose files say nothing of their tokens, which their programs always number in one way."""
 
+import json
+
 import pytest
 import torch
 from causal_files import MODELS
@@ -101,6 +103,20 @@ def test_an_arm_of_mnemos_dna_with_attention_is_refused_and_the_layer_named(tmp_
     }
     message = failure(MODELS["Mnemos-DNA"].write(tmp_path, kept), UnsupportedArchitectureError)
     assert "blocks.1 is attention over a window, not Kimi delta attention" in message
+
+
+def test_a_mamba3_is_refused_and_its_dialects_are_listed(tmp_path):
+    mixer = {f"backbone.layers.0.mixer.{part}_bias": torch.ones(4, 1, 8) for part in "BC"}
+    torch.save({"backbone.embedding.weight": torch.ones(16, 8), **mixer}, tmp_path / "model.pt")
+    settings = {"d_model": 8, "n_layer": 1, "ssm_cfg": {"layer": "Mamba3"}, "vocab_size": 16}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    for path in (tmp_path / "model.pt", tmp_path):
+        message = failure(path, UnsupportedArchitectureError)
+        assert "a Mamba-3 mixer" in message
+        assert "is not read yet" in message
+        assert all(dialect in message for dialect in ("-softplus(x)", "-(1 + x)", "-exp(A_log)"))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mamba3"}))
+    assert "a Mamba-3 mixer" in failure(tmp_path, UnsupportedArchitectureError)
 
 
 @pytest.mark.parametrize("name", ["BarcodeMamba", "Mnemos-DNA"])

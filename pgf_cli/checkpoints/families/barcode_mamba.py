@@ -121,7 +121,7 @@ BARCODE_MAMBA = Family(
     layouts=(
         Layout(
             name="BarcodeMamba",
-            supports="Lightning checkpoints of BarcodeMamba over single bases",
+            supports="BarcodeMamba",
             recognises=_recognises,
             read=_read,
         ),

@@ -26,8 +26,11 @@ _NORM_EPS = 1e-5
 
 
 def recognises(source: Source) -> bool:
-    """Whether a file holds a language model of Mamba1 layers over sixteen rows of tokens."""
-    if source.settings is not None:
+    """Whether a file holds a language model of Mamba1 layers over sixteen rows of tokens.
+
+    Not where a config.json lies beside it: that folder says more than the file.
+    """
+    if source.settings is not None or (source.path.parent / "config.json").exists():
         return False
     rows = [source.tensors[name].shape[:1] for name in (_PREFIX + EMBEDDING, HEAD) if name in source.tensors]
     mixers = [name for name in source.tensors if name.startswith(f"{_PREFIX}layers.")]
@@ -69,7 +72,7 @@ def _equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
 
 LAYOUT = Layout(
     name="Caduceus's causal baseline",
-    supports="Lightning checkpoints of the Caduceus repository's causal Mamba",
+    supports="Caduceus's causal baseline",
     recognises=recognises,
     read=read,
 )

@@ -115,7 +115,7 @@ KDA = Family(
     layouts=(
         Layout(
             name="Mnemos-DNA",
-            supports="model.pt of Mnemos-DNA's arms of pure Kimi delta attention",
+            supports="Mnemos-DNA (pure KDA)",
             recognises=_recognises,
             read=_read,
         ),

@@ -107,7 +107,7 @@ def _note(tracks: int) -> str | None:
 
 LAYOUT = Layout(
     name="Orthrus",
-    supports="Orthrus: its folders, Lightning checkpoints and bare tensors",
+    supports="Orthrus",
     recognises=recognises,
     read=read,
 )
