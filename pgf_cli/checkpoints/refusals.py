@@ -167,8 +167,9 @@ CHUNKS = Kind(
 MAMBA3 = Kind(
     name="Mamba-3",
     layer="a Mamba-3 mixer",
-    reason="its programs disagree on A, and nothing in a checkpoint names one: -softplus(x) with a floor (mamba_ssm 2.3.2 "
-    "on PyPI, fla); -(1 + x), or -1/(1 - x) below 0 (mamba_ssm's repository since June 2026); -exp(A_log) (mixlab)",
+    reason="its programs disagree on A, and nothing in a checkpoint names one: -softplus(x) with a floor (mamba_ssm "
+    "2.3.2 on PyPI, fla); -(1 + x), or -1/(1 - x) below 0 (mamba_ssm's repository since June 2026); -exp(A_log) "
+    "(mixlab)",
     instead="take a Mamba-1 or Mamba-2 model",
     tensors=re.compile(r"\.mixer(?=\.[BC]_bias$)"),
     models=frozenset({"mamba3"}),
