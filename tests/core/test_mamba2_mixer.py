@@ -40,7 +40,7 @@ def tile_of(mixer, length, directions):
     return stack, state(), state(directions), normal(length, mixer.config.d_model), state()
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 70])
+@pytest.mark.parametrize("length", [1, 2, 3, 135])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_tangents_and_adjoints_of_a_tile(options, length):
     mixer = random_mixer(**OPTIONS[options])

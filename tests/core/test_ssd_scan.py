@@ -12,7 +12,7 @@ from pgf_cli.core.ops.ssd_scan import Scan, pieces, reference
 from pgf_cli.core.threads import set_threads
 
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5}
-LENGTHS = [1, 2, 3, 63, 64, 65, 130]
+LENGTHS = [1, 2, 3, pieces.CHUNK - 1, pieces.CHUNK, pieces.CHUNK + 1, 2 * pieces.CHUNK + 2]
 
 both_dtypes = pytest.mark.parametrize("dtype", BOUNDS, ids=str)
 
@@ -85,7 +85,7 @@ def test_chunks_equal_the_loop_for_any_length_and_stiffness(length, a_log, dtype
     ids=str,
 )
 def test_chunks_equal_the_loop_for_any_size(sizes):
-    primal, dot = random_scan(70, **sizes)
+    primal, dot = random_scan(pieces.CHUNK + 7, **sizes)
     y_bar, h_bar = normal(*primal.u.shape), normal(*primal.h.shape)
     assert_close(ssd_scan.jvp(primal, dot), reference.jvp(primal, dot), 1e-12)
     bars = ssd_scan.vjp(primal, ssd_scan.forward(primal).edges, y_bar, h_bar)
@@ -93,7 +93,9 @@ def test_chunks_equal_the_loop_for_any_size(sizes):
 
 
 def test_the_number_of_threads_changes_no_byte():
-    primal, dot = (as_dtype(part, torch.float32) for part in random_scan(200, heads=3, groups=3, head_dim=17))
+    primal, dot = (
+        as_dtype(part, torch.float32) for part in random_scan(3 * pieces.CHUNK, heads=3, groups=3, head_dim=17)
+    )
     y_bar, h_bar = normal(*primal.u.shape).float(), normal(*primal.h.shape).float()
 
     def results():
@@ -111,7 +113,7 @@ def test_the_number_of_threads_changes_no_byte():
 
 def test_a_stiff_step_does_not_drown_the_slow_ones_beside_it():
     """The bound holds for what was fed after the step, which differences of cumulative sums would spoil."""
-    primal, dot = random_scan(64, -6.0)
+    primal, dot = random_scan(pieces.CHUNK, -6.0)
     primal.delta[20], primal.u[:21] = 3e7, 0.0
     dot.u[:, :21], dot.delta[:, :21] = 0.0, 0.0
     exact = reference.jvp(primal, dot)
@@ -134,7 +136,7 @@ def test_a_slow_state_keeps_its_digits_over_ten_thousand_bases_in_float32(tile):
 
 
 def test_pieces_cover_a_tile_once():
-    for length in (1, 64, 65, 200):
+    for length in (1, pieces.CHUNK, pieces.CHUNK + 1, 3 * pieces.CHUNK + 8):
         for cut in (pieces.by_chunk_and_group(length, 2), pieces.whole_and_rest(length)):
             counts, states = torch.zeros(length, 2, 3), torch.zeros(-(-length // pieces.CHUNK), 2)
             for piece in cut:

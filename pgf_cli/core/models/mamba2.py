@@ -20,5 +20,5 @@ class Mamba2LM(StackModel):
 
     @property
     def width(self) -> int:
-        """That of in_proj's result, for z, u, B, C and the step sizes."""
-        return 2 * (self.config.d_inner + self.config.groups * self.config.d_state) + self.config.heads
+        """That of the convolution's input, for u, B and C: z and the step sizes are projected apart."""
+        return self.config.d_inner + 2 * self.config.groups * self.config.d_state

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pgf_cli.core.ops.ssd_scan.reference import Scan
 
-CHUNK = 64
-"""Bases whose effects on each other are one product: it grows with their square, and that between chunks shrinks."""
+CHUNK = 128
+"""Bases whose effects on each other are one product: it grows with their square, and the number of products shrinks."""
 
 
 @dataclass(frozen=True)
