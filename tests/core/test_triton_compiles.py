@@ -81,9 +81,7 @@ def stack_bytes(cubin: bytes, path: Path) -> int:
         (80, torch.float32, (1, 4)),
         (90, torch.float32, (0, 1, 2, 3, 4)),
         (120, torch.float32, (1, 4)),
-        (80, torch.float64, (1,)),
         (90, torch.float64, (1, 4)),
-        (120, torch.float64, (1,)),
     ],
     ids=str,
 )
