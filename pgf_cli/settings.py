@@ -214,7 +214,7 @@ class RunSettings:
             panel=INPUT,
             metavar="N",
             lowest=0,
-            highest=LONGEST_RECORD,
+            highest=LONGEST_RECORD - 1,
             help="Bases that a window shares with the next one. Default: half of --window.",
         ),
     ] = None

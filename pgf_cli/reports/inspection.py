@@ -67,7 +67,7 @@ def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if own := inspection.model_family:
         yield "code", f"{own.name} in {own.source}, sha256 {own.sha256[:_SHOWN]}"
     yield "sweep", _SWEEPS[inspection.traversal]
-    yield "sizes", _pairs({name: value for name, value in inspection.sizes.items() if type(value) is int})
+    yield "sizes", _pairs({name: value for name, value in inspection.sizes.items() if type(value) is int and value > 0})
     if rest := _settings(inspection.sizes):
         yield "settings", _pairs(rest)
     yield "parameters", f"{inspection.parameters:,}, {_stored(inspection)}"

@@ -32,12 +32,15 @@ GIVEN = {
     "chroms": ("--chrom", ["chr1", "chr2"], ("chr1", "chr2")),
     "context": ("--context", 0, 0),
     "strand": ("--strand", "reverse", "reverse"),
+    "window": ("--window", 500, 500),
+    "overlap": ("--overlap", 20, 20),
     "direction": ("--direction", "random:7", "random:7"),
     "pulses_bed": ("--pulses", "p.bed", Path("p.bed")),
     "separate": ("--separate", None, True),
     "ghost_distance": ("--ghost-distance", 0, 0),
     "objective": ("--objective", "logit:A", "logit:A"),
     "targets": ("--target", ["chr1:1-9"], ("chr1:1-9",)),
+    "mask_targets": ("--mask-targets", None, True),
     "adjoint_tracks": ("--track", ["norm", "max-snv"], ("norm", "max-snv")),
     "gradient_correction": ("--no-gradient-correction", None, False),
     "output_layer": ("--output-layer", "hidden", "hidden"),
@@ -55,9 +58,14 @@ GIVEN = {
     "segment": ("--segment", 1000, 1000),
     "snapshot_budget": ("--snapshot-budget", 1, 1),
     "snapshots_on_disk": ("--snapshots-on-disk", None, True),
+    "feature_budget": ("--feature-budget", 7, 7),
 }
 # What a setting cannot be without.
-BESIDE = {"separate": {"pulses": ["chr1:5"]}}
+BESIDE = {
+    "separate": {"pulses": ["chr1:5"]},
+    "overlap": {"window": 10**10},
+    "mask_targets": {"targets": ["chr1:1-9"]},
+}
 OPTIONS = definitions_of(RunSettings)
 ELSEWHERE = [name for name in GIVEN if name != "fasta"]
 NUMBERS = [(name, at) for name, each in OPTIONS.items() if each.kind is int for at in ("lowest", "highest")]
@@ -165,7 +173,8 @@ def test_bounds_are_the_same_everywhere(refusal, name, at):
     assert refusal(toml=in_toml(name, outside)).endswith(f"run.toml: {definition.key} {said}")
     with pytest.raises(UsageError, match=rf"^{name} {re.escape(said)}$"):
         RunSettings(fasta="g.fa", model="m", **{name: outside})
-    assert getattr(RunSettings(fasta="g.fa", model="m", **{name: bound}), name) == bound
+    beside = BESIDE.get(name, {})
+    assert getattr(RunSettings(fasta="g.fa", model="m", **{name: bound}, **beside), name) == bound
     assert definition.expected in row_of(name)
 
 

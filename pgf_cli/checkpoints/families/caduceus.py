@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pgf_cli.checkpoints.families import caduceus_folder
 from pgf_cli.checkpoints.families.mamba_sizes import AXES as MAMBA_AXES
-from pgf_cli.checkpoints.families.mamba_sizes import count_labels, count_layers
+from pgf_cli.checkpoints.families.mamba_sizes import count_layers
 from pgf_cli.checkpoints.family import Family, Head
 from pgf_cli.checkpoints.sizes import extents
 from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM
@@ -22,7 +22,6 @@ def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bo
         **extents(tensors, AXES, where),
         "n_layer": count_layers(tensors, where),
         "both_strands": "complement" in tensors,
-        "labels": count_labels(tensors, where),
     }
 
 

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import Alphabet
-from pgf_cli.checkpoints.errors import CheckpointError, MissingTensorError, UnsupportedArchitectureError, shown
+from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, LABELS
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.fields import Fields
 from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
 from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
-from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes
+from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes, extent
 from pgf_cli.checkpoints.tokenizers import read_tokenizer
 from pgf_cli.core.models.caduceus import NO_MASK
 from pgf_cli.core.models.protocol import BaseIds
@@ -85,16 +85,11 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
         tensors["complement"] = complement
     if settings.flag("bidirectional_weight_tie") is not False:
         _share(tensors, settings, where)
-    sizes = dict(sizes_of(tensors, where))
+    sizes = sizes_of(tensors, where)
     check_sizes(sizes, axes, _stated(settings), settings.where, where)
     tied = settings.flag("tie_word_embeddings") is not False
     classifier = _CLASSIFIER in architectures_of(settings)
     head = not classifier
-    if head:
-        # Of another model that was saved with this one.
-        sizes["labels"] = 0
-    elif not sizes["labels"]:
-        raise MissingTensorError(LABELS.tensor, where)
     if head and tied:
         _drop_tied_head(tensors, settings, where)
     letters, mask = _letters(source, option, settings, int(sizes["vocab_size"]))
@@ -112,6 +107,8 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
             # Left out, it is true: the default of Caduceus's own config.
             swapped=both_strands and settings.flag("fused_add_norm") is not False,
             mask_id=mask,
+            # Beside a language model such a head is no part of it.
+            labels=extent(tensors, LABELS, where) if classifier else 0,
             pools_last=classifier and _pools_last(settings),
         ),
         tensors,

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pgf_cli.checkpoints.errors import MissingTensorError, TensorError
-from pgf_cli.checkpoints.sizes import Axis, extent, extents
+from pgf_cli.checkpoints.sizes import Axis, extents
 
 EMBEDDING = "embedding.weight"
 INPUT_BIAS = "embedding.bias"
@@ -36,8 +36,7 @@ _LAYER = re.compile(r"layers\.(\d{1,9})\.")
 def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bool]:
     """Read what the tensors decide of a model, by the fields of ``MambaConfig``; errors as ``sizes_as``."""
     one_hot = INPUT_BIAS in tensors
-    sizes = sizes_as(tensors, where, one_hot=one_hot)
-    return {**sizes, "one_hot": one_hot, "labels": count_labels(tensors, where)}
+    return {**sizes_as(tensors, where, one_hot=one_hot), "one_hot": one_hot}
 
 
 def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> dict[str, Any]:
@@ -49,11 +48,6 @@ def sizes_as(tensors: Mapping[str, Tensor], where: object, *, one_hot: bool) -> 
     """
     axes = AXES | ONE_HOT_AXES if one_hot else AXES
     return {**extents(tensors, axes, where), "n_layer": count_layers(tensors, where)}
-
-
-def count_labels(tensors: Mapping[str, Tensor], where: object) -> int:
-    """Count the scores of a classification or regression head; 0 where there is none. Errors as ``extent``."""
-    return extent(tensors, LABELS, where) if LABELS.tensor in tensors else 0
 
 
 def count_layers(tensors: Mapping[str, Tensor], where: object) -> int:
