@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 import torch
 
+from pgf_cli.core.models.protocol import map_state
 from pgf_cli.core.objectives import LogLikelihood
 from pgf_cli.core.sweeps.adjoint import adjoint_sweep
 from pgf_cli.core.sweeps.snapshots import (
@@ -81,7 +82,7 @@ def test_snapshots_do_not_keep_alive_what_they_are_views_of():
 
 def test_a_state_comes_back_from_disk_as_it_went_and_leaves_nothing_behind(tmp_path, toy_mamba):
     state = toy_mamba.initial_state(torch.zeros(0, 5))
-    states = [type(state)(type(part)(*(torch.randn_like(leaf) for leaf in part)) for part in state) for _ in range(3)]
+    states = [map_state(torch.randn_like, state) for _ in range(3)]
     with open_store(tmp_path, state, make_schedule(9, state, 10**6)) as store:
         for slot in (0, 1, 2, 1):
             store.put(slot, states[slot])
