@@ -17,8 +17,9 @@ BASE_IDS = BaseIds(3, 1, 2, 0, 5)
 
 
 def pytest_configure() -> None:
-    # Under nohup it is ignored, by children too, and what is ignored stays so: the tests of signals mean a terminal's.
+    # What nohup or a script's & ignores is ignored by children, too: the tests of signals mean a terminal's.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

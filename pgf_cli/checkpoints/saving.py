@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +58,13 @@ def _settings(config: ModelConfig, base_ids: BaseIds | None, note: str | None) -
     letters = base_ids._asdict() if base_ids else {}
     alphabet = {letter.upper(): row for letter, row in letters.items() if row is not None}
     optional = {"alphabet": alphabet or None, "note": note}
-    return {**asdict(config), **{name: value for name, value in optional.items() if value is not None}}
+    unsaid = {
+        field.name
+        for field in fields(config)
+        if field.metadata.get("unsaid") and getattr(config, field.name) == field.default
+    }
+    said = {name: value for name, value in asdict(config).items() if name not in unsaid}
+    return {**said, **{name: value for name, value in optional.items() if value is not None}}
 
 
 def _write_pickle(architecture: str, settings: dict[str, Any], weights: dict[str, Tensor], file: BinaryIO) -> None:

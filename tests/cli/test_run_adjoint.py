@@ -205,7 +205,7 @@ def test_the_reverse_strand_is_the_reverse_complement_mirrored(run, pgf, genome,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--objective", "beauty"], "--objective is 'beauty'; it must be loglik, sum, logit:J (J a base or a row of the head) or class:J"),
+        (["--objective", "beauty"], "--objective is 'beauty'; it must be loglik, sum, logit:J (J a base or a row of"),
         (["--objective", "logit:Q"], "the head has no 'Q'"),
         (["--objective", "logit:6"], "a row from 0 to 5"),
         (["--objective", "logit:A", "--output-layer", "hidden"], "--objective logit:A"),

@@ -13,6 +13,9 @@ Count = NewType("Count", int)
 
 NONE = Count(0)
 
+UNSAID = {"unsaid": True}
+"""Of a config's field: a saved config says it only where it is not the default, as files of earlier versions do not."""
+
 
 def standard_normal_embedding(rows: int, channels: int) -> nn.Embedding:
     """Return an embedding with standard normal weights, or with none at all on the meta device.

@@ -7,14 +7,14 @@ Source: Gu & Dao 2023; arithmetic and tensor names of the mamba_ssm and Hugging 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from pgf_cli.core.models.branch import Mixer, MixerAdjoint
-from pgf_cli.core.models.embedding import NONE, Count
+from pgf_cli.core.models.embedding import NONE, UNSAID, Count
 from pgf_cli.core.models.norms import make_norm
 from pgf_cli.core.models.stack import Block
 from pgf_cli.core.ops import causal_conv, selective_scan
@@ -47,13 +47,13 @@ class MambaConfig:
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
     """Whether the head is the embedding."""
-    labels: Count = NONE
+    labels: Count = field(default=NONE, metadata=UNSAID)
     """How many scores a classification or regression head gives; 0: there is none."""
-    pools_last: bool = False
+    pools_last: bool = field(default=False, metadata=UNSAID)
     """Whether that head reads the last base's hidden state; else the mean over all."""
-    layer_norm: bool = False
+    layer_norm: bool = field(default=False, metadata=UNSAID)
     """Whether the norms are LayerNorms, with a bias."""
-    one_hot: bool = False
+    one_hot: bool = field(default=False, metadata=UNSAID)
     """Whether the input is a linear map, with a bias, of tracks: A, C, G, T, then others that are read as 0."""
 
 
