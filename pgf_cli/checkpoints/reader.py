@@ -113,9 +113,10 @@ def _read_folder(folder: Path, option: str | None, own: OwnFamily | None) -> Che
     source = Source(folder, settings, inputs, lambda: unwrapped(read_weights(folder, inputs), names))
     if own is not None:
         return _read_own_family(source, option, own)
-    layout = next(_recognising(source), None)
-    if findings := refusals.find(settings, {}, known=layout is not None):
+    # What the settings alone rule out is refused before any tensor is asked for.
+    if findings := refusals.find(settings, {}, known=True):
         raise refusals.refusal(settings.where, findings, settings, {})
+    layout = next(_recognising(source), None)
     if layout is None:
         raise _unsupported(source)
     return _read_layout(layout, source, option)
@@ -152,8 +153,8 @@ def _names_of(family: Family[Any] | None) -> frozenset[str]:
 
 
 def _supported() -> str:
-    known = "; ".join(layout.supports for family in FAMILIES for layout in family.layouts)
-    return f"{known}; and this program's own files"
+    known = ", ".join(dict.fromkeys(layout.supports for family in FAMILIES for layout in family.layouts))
+    return f"{known} and this program's own files"
 
 
 def _unsupported(source: Source) -> UnsupportedArchitectureError:

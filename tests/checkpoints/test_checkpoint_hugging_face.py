@@ -161,8 +161,8 @@ def test_another_family_is_refused_by_name_with_what_is_supported(hub_folder, fa
 def test_a_config_that_names_no_family_or_another_activation_is_refused(hub_folder):
     edit_json(hub_folder / "config.json", hidden_act="gelu")
     assert "hidden_act is 'gelu'" in failure(hub_folder, UnsupportedArchitectureError)
-    edit_json(hub_folder / "config.json", model_type=None, architectures=["Caduceus"])
-    assert "architectures ['Caduceus']" in failure(hub_folder, UnsupportedArchitectureError)
+    edit_json(hub_folder / "config.json", model_type=None, architectures=["Unheard"])
+    assert "architectures ['Unheard']" in failure(hub_folder, UnsupportedArchitectureError)
 
 
 @pytest.mark.parametrize(

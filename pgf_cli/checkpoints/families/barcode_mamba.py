@@ -39,6 +39,7 @@ _CONVOLVED = Axis(_CONV, 3, 0)
 _PREFIX = "backbone."
 _NAMES = {"embeddings.word_embeddings.weight": EMBEDDING, "head.weight": HEAD}
 _FINAL_NORM = "ln_f."
+_SIGNATURE = {"embeddings.word_embeddings.weight", f"{_LAYER}.norm2.weight", f"{_LAYER}.mlp.fc1.weight", "ln_f.bias"}
 _CLASSIFIER = "head.output_transform.weight"
 _MAMBA1 = ".mixer.x_proj.weight"
 
@@ -71,8 +72,7 @@ def _recognises(source: Source) -> bool:
     if source.settings is not None:
         return False
     names = {name.removeprefix(_PREFIX) for name in source.tensors if name.startswith(_PREFIX)}
-    signature = {"embeddings.word_embeddings.weight", f"{_LAYER}.norm2.weight", f"{_LAYER}.mlp.fc1.weight", "ln_f.bias"}
-    return len(signature & names) >= 3 and any(".mixer." in name for name in names)
+    return len(_SIGNATURE & names) >= 3 and any(".mixer." in name for name in names)
 
 
 def _read(source: Source, option: str | None) -> Reading:
@@ -121,9 +121,10 @@ BARCODE_MAMBA = Family(
     layouts=(
         Layout(
             name="BarcodeMamba",
-            supports="BarcodeMamba",
+            supports="BarcodeMamba over single bases",
             recognises=_recognises,
             read=_read,
+            signs=tuple(sorted(_SIGNATURE)),
         ),
     ),
 )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import known_alphabet
+from pgf_cli.checkpoints.bare import refuse_beside_settings
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, sizes_as
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
@@ -21,6 +22,7 @@ HYENADNA_IDS = BaseIds(7, 8, 9, 10, 11)
 ROWS = 16
 
 _PREFIX = "backbone."
+_MIXERS = (".mixer.x_proj.weight", ".mixer.dt_proj.weight")
 _NORM_EPS = 1e-5
 """A constant of mamba_ssm; tensors do not have it."""
 
@@ -34,16 +36,17 @@ def recognises(source: Source) -> bool:
         return False
     rows = [source.tensors[name].shape[:1] for name in (_PREFIX + EMBEDDING, HEAD) if name in source.tensors]
     mixers = [name for name in source.tensors if name.startswith(f"{_PREFIX}layers.")]
-    return (ROWS,) in rows and any(name.endswith((".mixer.x_proj.weight", ".mixer.dt_proj.weight")) for name in mixers)
+    return (ROWS,) in rows and any(name.endswith(_MIXERS) for name in mixers)
 
 
 def read(source: Source, option: str | None) -> Reading:
     """Read a file that was recognised.
 
     Raises:
-        CheckpointError: a tensor is missing, or its sizes cannot be told.
+        CheckpointError: config.json lies beside it, a tensor is missing, or its sizes cannot be told.
         UsageError: the option ``--alphabet`` cannot be used.
     """
+    refuse_beside_settings(source)
     weights = source.weights
     tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in weights.tensors.items()}
     sizes = sizes_as(tensors, weights.where, one_hot=False)
@@ -72,7 +75,8 @@ def _equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
 
 LAYOUT = Layout(
     name="Caduceus's causal baseline",
-    supports="Caduceus's causal baseline",
+    supports="Caduceus's causal baselines",
     recognises=recognises,
     read=read,
+    signs=(EMBEDDING, HEAD, *_MIXERS),
 )

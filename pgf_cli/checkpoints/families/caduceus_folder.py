@@ -58,7 +58,7 @@ def layout(config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Layo
     """Return the layout of folders of Caduceus whose mixers have such a config."""
     return Layout(
         name="Hugging Face, Caduceus",
-        supports=f"Hugging Face folders with model_type '{MODEL_TYPE}' ({_MASKED}, {_BARE}, {_CLASSIFIER})",
+        supports=f"model_type {MODEL_TYPE}",
         recognises=recognises,
         read=lambda source, option: _read(source, option, config, sizes_of, axes),
         signs=("model_type", "architectures"),

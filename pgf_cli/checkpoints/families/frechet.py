@@ -76,7 +76,7 @@ FRECHET = Family(
     layouts=(
         Layout(
             name="the paper's state dict",
-            supports="state dicts of the paper's operator",
+            supports="the paper's operator",
             recognises=_recognises,
             read=_read,
             signs=("A_log", "redshift_scale", _ESTIMATOR),

@@ -83,7 +83,8 @@ def _stated(settings: Fields, groups: int) -> list[SizeInSettings]:
 
 LAYOUT = Layout(
     name="Hugging Face",
-    supports=f"Hugging Face folders with model_type 'mamba2' ({_CAUSAL}, {_HEADLESS})",
+    supports=f"model_type mamba2 ({_CAUSAL}, {_HEADLESS})",
     recognises=recognises,
     read=read,
+    signs=("model_type", "architectures"),
 )

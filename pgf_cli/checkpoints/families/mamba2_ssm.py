@@ -64,5 +64,11 @@ def _stated(settings: Fields, layers: Fields, groups: int) -> list[SizeInSetting
     return [*common, *(SizeInSettings(size, field, value) for size, field, value in found if value is not None)]
 
 
-LAYOUT = Layout(name="mamba_ssm", supports="mamba_ssm folders of Mamba2 layers", recognises=recognises, read=read)
+LAYOUT = Layout(
+    name="mamba_ssm",
+    supports="mamba_ssm folders of Mamba2",
+    recognises=recognises,
+    read=read,
+    signs=("d_model", "n_layer", "ssm_cfg"),
+)
 """Also where the config does not name its layers, and the tensors show them."""

@@ -65,7 +65,7 @@ def _repeats_embedding(tensors: Mapping[str, Tensor]) -> bool:
 
 LAYOUT = Layout(
     name=BARE,
-    supports="bare tensors of a Mamba1",
+    supports="bare tensors of Mamba1",
     recognises=recognises,
     read=read,
     signs=("embedding.weight", "embeddings.weight", "layers.0.mixer.A_log", "layers.0.mixer.x_proj.weight"),

@@ -99,7 +99,7 @@ def _stated(settings: Fields) -> list[SizeInSettings]:
 
 LAYOUT = Layout(
     name="Hugging Face",
-    supports=f"Hugging Face folders with model_type 'mamba' ({_CAUSAL}, {_HEADLESS})",
+    supports=f"model_type mamba ({_CAUSAL}, {_HEADLESS})",
     recognises=recognises,
     read=read,
     signs=("model_type", "architectures"),

@@ -134,7 +134,7 @@ def unsupported(settings: Fields, found: str) -> UnsupportedArchitectureError:
 
 LAYOUT = Layout(
     name="mamba_ssm",
-    supports="mamba_ssm folders of Mamba1 layers",
+    supports="mamba_ssm folders of Mamba1",
     recognises=recognises,
     read=read,
     signs=("d_model", "n_layer", "ssm_cfg"),

@@ -35,6 +35,7 @@ _NAMES = (("tok_emb.", "embedding."), ("blocks.", "layers."), ("final_norm.", "n
 _NORM_EPS = 1e-6
 """A constant of the program."""
 _NOTE = "read without rotary positions and without [BOS], as the arm pure-kda-d01 is; the file does not say"
+_TELLING = (".attn.q_conv.conv.weight", ".attn.alpha_proj.weight", ".attn.beta_proj.weight", ".attn.dt_bias")
 _ATTENTION = re.compile(r"(blocks\.\d+)\.attn\.q_proj\.weight")
 
 
@@ -57,9 +58,8 @@ def _recognises(source: Source) -> bool:
     """Whether a file holds blocks with this attention's short convolutions and gates, as this program names them."""
     if source.settings is not None:
         return False
-    telling = (".attn.q_conv.conv.weight", ".attn.alpha_proj.weight", ".attn.beta_proj.weight", ".attn.dt_bias")
     blocks = [name for name in source.tensors if name.startswith("blocks.")]
-    return sum(any(name.endswith(end) for name in blocks) for end in telling) >= 2
+    return sum(any(name.endswith(end) for name in blocks) for end in _TELLING) >= 2
 
 
 def _read(source: Source, option: str | None) -> Reading:
@@ -118,6 +118,7 @@ KDA = Family(
             supports="Mnemos-DNA (pure KDA)",
             recognises=_recognises,
             read=_read,
+            signs=_TELLING,
         ),
     ),
 )

@@ -9,10 +9,6 @@ Source: the model's definition in the Orthrus repository (``orthrus/mamba.py``, 
 config.json (model_type, n_tracks, ssm_model_dim, ssm_n_layers).
 """
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from pgf_cli.checkpoints.alphabets import one_hot_alphabet
 from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, EMBEDDING, INPUT_BIAS, sizes_as
@@ -23,8 +19,6 @@ from pgf_cli.core.models import MambaConfig
 
 BASES = 4
 
-_PREFIX = "model."
-"""Before the model's tensors, where the heads of its training lie beside it."""
 _SIGNATURE = {INPUT_BIAS, "norm_f.bias", "layers.0.norm.bias"}
 _TWO_DIRECTIONS = ".mamba_rev."
 _NORM_EPS = 1e-5
@@ -40,7 +34,7 @@ def recognises(source: Source) -> bool:
     """
     if source.settings is not None:
         return source.settings.values.get("model_type") == "orthrus"
-    names = _inside(source.tensors)
+    names = source.tensors
     return len(_SIGNATURE & names.keys()) >= 2 and any(".mixer." in name for name in names)
 
 
@@ -51,19 +45,18 @@ def read(source: Source, option: str | None) -> Reading:
         UnsupportedArchitectureError: the model reads in both directions.
         CheckpointError: a tensor is missing or cannot be, or settings and tensors disagree.
     """
-    weights = source.weights
-    tensors = _inside(weights.tensors)
+    tensors, where, _ = source.weights
     if found := next((name for name in tensors if _TWO_DIRECTIONS in name), None):
         raise UnsupportedArchitectureError(
-            f"{weights.where}: {found} is of an Orthrus that reads in both directions; only the causal ones are read."
+            f"{where}: {found} is of an Orthrus that reads in both directions; only the causal ones are read."
         )
-    sizes = sizes_as(tensors, weights.where, one_hot=True)
+    sizes = sizes_as(tensors, where, one_hot=True)
     if source.settings is not None:
-        check_sizes(sizes, AXES, _stated(source.settings), source.settings.where, weights.where)
+        check_sizes(sizes, AXES, _stated(source.settings), source.settings.where, where)
     tracks = sizes["vocab_size"]
     if tracks < BASES:
         raise TensorError(
-            f"{weights.where}: tensor {EMBEDDING} has {tracks} columns, expected {BASES} for A, C, G, T and "
+            f"{where}: tensor {EMBEDDING} has {tracks} columns, expected {BASES} for A, C, G, T and "
             "one for each other track; the checkpoint is of another family or damaged."
         )
     config = MambaConfig(
@@ -76,19 +69,7 @@ def read(source: Source, option: str | None) -> Reading:
         layer_norm=True,
         one_hot=True,
     )
-    others = {name: tensor for name, tensor in weights.tensors.items() if tensors.get(_short(name)) is not tensor}
-    letters = one_hot_alphabet(option, source.path)
-    return Reading(config, {**others, **tensors}, letters, frozenset(tensors), _note(tracks))
-
-
-def _inside(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The model's tensors by its own names; without the prefix everywhere, or with it where other parts lie beside."""
-    below = {_short(name): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
-    return below or dict(tensors)
-
-
-def _short(name: str) -> str:
-    return name.removeprefix(_PREFIX)
+    return Reading(config, tensors, one_hot_alphabet(option, source.path), note=_note(tracks))
 
 
 def _stated(settings: Fields) -> list[SizeInSettings]:
@@ -107,7 +88,8 @@ def _note(tracks: int) -> str | None:
 
 LAYOUT = Layout(
     name="Orthrus",
-    supports="Orthrus",
+    supports="model_type orthrus",
     recognises=recognises,
     read=read,
+    signs=("model_type", *sorted(_SIGNATURE)),
 )
