@@ -75,6 +75,9 @@ EVO = (
 EVO_2 = layers("blocks.{}.", 2, "filter.h", "filter.D") | tensors(
     "blocks.2.filter.log_poles", "blocks.3.inner_mha_cls.Wqkv.weight"
 )
+MAMBA_3 = tensors("backbone.embedding.weight") | layers(
+    "backbone.layers.{}.", 2, "mixer.in_proj.weight", "mixer.B_bias", "mixer.C_bias", "mixer.out_proj.weight"
+)
 CHUNKS = tensors("encoder.layers.0.mixer.A_log", "routing_module.q_proj_layer.weight")
 
 FILES = {
@@ -89,6 +92,7 @@ FILES = {
     "Evo": (EVO, "blocks.0.filter", "a Hyena operator between layers of attention"),
     "Evo 2": (EVO_2, "blocks.0.filter", "a Hyena operator between layers of attention"),
     "chunks": (CHUNKS, "routing_module", "a router of chunks"),
+    "Mamba-3": (MAMBA_3, "backbone.layers.0.mixer", "a Mamba-3 mixer"),
 }
 """Tensors, the layer that is named, and what it is."""
 
@@ -121,6 +125,7 @@ CONFIGS = {
         "layer 0",
         "StripedHyena (Evo)",
     ),
+    "Mamba-3": ({"d_model": 8, "n_layer": 3, "ssm_cfg": {"layer": "Mamba3"}}, "each layer", "Mamba-3"),
     "Evo 2": ({"model_type": "evo2"}, "each layer", "StripedHyena (Evo)"),
 }
 """Fields of config.json, the layer that is named, and whose it is."""

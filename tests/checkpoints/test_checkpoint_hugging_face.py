@@ -123,13 +123,16 @@ def test_the_architecture_alone_names_the_family(hub_folder):
     assert read_checkpoint(hub_folder).config.head
 
 
-def test_a_classifier_s_own_head_is_recorded_and_not_used(hub_folder):
+def test_a_classifier_s_own_head_is_read_and_no_language_model_s(hub_folder):
     path = hub_folder / "model.safetensors"
     save_file(load_file(path) | {"score.weight": torch.zeros(2, 8)}, path)
     edit_json(hub_folder / "config.json", architectures=["MambaForSequenceClassification"])
     checkpoint = read_checkpoint(hub_folder)
-    assert checkpoint.ignored == ("score.weight",)
-    assert not checkpoint.config.head
+    assert (checkpoint.config.labels, checkpoint.config.pools_last, checkpoint.config.head) == (2, True, False)
+    assert checkpoint.ignored == ()
+    edit_json(hub_folder / "config.json", architectures=["MambaForCausalLM"])
+    # Beside a language model it is no part of it.
+    assert read_checkpoint(hub_folder).ignored == ("score.weight",)
 
 
 def test_a_tied_head_may_be_stored_but_must_be_the_embedding(hub_folder):

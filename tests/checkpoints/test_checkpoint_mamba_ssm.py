@@ -114,7 +114,6 @@ def test_a_head_of_its_own_is_kept_and_a_tied_one_must_be_the_embedding(model, f
     ("changes", "expected"),
     [
         ({"rms_norm": False}, "rms_norm = false (LayerNorm)"),
-        ({"ssm_cfg": {"layer": "Mamba3", "d_state": 128}}, "a Mamba-3 mixer"),
         ({"d_intermediate": 32}, "d_intermediate = 32 (an MLP in each block)"),
     ],
 )
