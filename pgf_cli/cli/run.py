@@ -35,7 +35,8 @@ def run(ctx: typer.Context, settings: RunSettings, command: CommandOptions) -> N
     log-likelihood of what is written, at the base that is there: which bases the score depends on, signed.
     **response** (tangent): the 2-norm of the output's derivative along "more of this sequence, less of a uniform one"
     at all bases up to it: where the model reacts. **ghost** (tangent): the part of the response that goes back at
-    least W bases. All are exact, never cut at a tile's edge. N has no score.
+    least W bases. All are exact, never cut at a tile's edge. N has no score. A model that reads in both directions
+    (Caduceus) reacts to all bases of its window; its ghosts are of bases W or more away, on either side.
     """
     if command.dry_run:
         _describe(settings)
