@@ -72,8 +72,8 @@ class RunSettings:
             short="-m",
             panel=FIRST,
             metavar="PATH",
-            help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm folder, a Lightning .ckpt, or "
-            "bare tensors; inspect says what one is.",
+            help="Checkpoint: .pt or .safetensors of this tool, a Hugging Face or mamba_ssm folder, a Lightning .ckpt, "
+            "or bare tensors; inspect says what one is.",
         ),
     ]
     output: Annotated[
