@@ -71,12 +71,18 @@ class ForkedRun:
         folder: where it runs and writes its outputs; what it says goes beside it.
         marker: what appears in the folder when it begins to write.
         prepare: called in the child first.
+        beside: the folder where what it says is written; None: that of its own folder, which may be on a full disk.
     """
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, marker: str, prepare: Callable[[], None] = lambda: None
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        marker: str,
+        prepare: Callable[[], None] = lambda: None,
+        beside: Path | None = None,
     ) -> None:
-        self._said = folder.with_name(f"{folder.name}.{STDERR}")
+        self._said = (beside or folder.parent) / f"{folder.name}.{STDERR}"
         self._marker, self._began = folder / marker, 0.0
         sys.stdout.flush()
         sys.stderr.flush()

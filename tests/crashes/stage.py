@@ -76,7 +76,7 @@ class Stage:
         self, scene: Scene, folder: Path, *, resume: bool = False, prepare: Callable[[], None] = lambda: None
     ) -> ForkedRun:
         """Start a scene's run."""
-        return ForkedRun(scene.arguments(self._fasta, resume=resume), folder, PARTS, prepare)
+        return ForkedRun(scene.arguments(self._fasta, resume=resume), folder, PARTS, prepare, self._root)
 
     def resume(self, scene: Scene, folder: Path) -> None:
         """Let a run go on undisturbed and see that its outputs are those of a run that nothing happened to.
