@@ -34,6 +34,32 @@ def mamba(x, w, state_size):
     return torch.stack(ys) @ w["out_proj.weight"].T
 
 
+def mamba2(x, w, config):
+    """One Mamba-2 mixer over x (L, D), by its recurrence, head after head."""
+    E, H, G, N = config.heads * config.head_dim, config.heads, config.groups, config.d_state
+    z, u, B, C, step = (x @ w["in_proj.weight"].T).split([E, E, G * N, G * N, H], dim=-1)
+    fed, taps = torch.cat([u, B, C], dim=-1), w["conv1d.weight"].shape[2]
+    S, ys = [torch.zeros(config.head_dim, N, dtype=x.dtype) for _ in range(H)], []
+    for t in range(len(x)):
+        total = w["conv1d.bias"]
+        for k in range(taps):
+            at = t - taps + 1 + k
+            if at >= 0:
+                total = total + w["conv1d.weight"][:, 0, k] * fed[at]
+        u_t, B_t, C_t = functional.silu(total).split([E, G * N, G * N])
+        row = []
+        for h in range(H):
+            group = slice(h * G // H * N, (h * G // H + 1) * N)
+            u_h = u_t[h * config.head_dim : (h + 1) * config.head_dim]
+            delta = functional.softplus(step[t, h] + w["dt_bias"][h])
+            S[h] = torch.exp(-delta * torch.exp(w["A_log"][h])) * S[h] + delta * torch.outer(u_h, B_t[group])
+            row.append(S[h] @ C_t[group] + w["D"][h] * u_h)
+        gated = torch.cat(row) * functional.silu(z[t])
+        ones = torch.ones(E // G, dtype=x.dtype)
+        ys.append(torch.cat([rms(part, ones, config.norm_eps) for part in gated.split(E // G)]) * w["norm.weight"])
+    return torch.stack(ys) @ w["out_proj.weight"].T
+
+
 class Oracle:
     """Logits or log-probabilities of a Caduceus for a one-hot x (L, 5).
 
@@ -49,7 +75,7 @@ class Oracle:
     def mixer(self, layer, which, x):
         prefix = f"layers.{layer}.mixer.{which}."
         own = {name.removeprefix(prefix): tensor for name, tensor in self.w.items() if name.startswith(prefix)}
-        return mamba(x, own, self.config.d_state)
+        return mamba2(x, own, self.config) if "dt_bias" in own else mamba(x, own, self.config.d_state)
 
     def both_ways(self, layer, r):
         u = rms(r, self.w[f"layers.{layer}.norm.weight"], self.config.norm_eps)

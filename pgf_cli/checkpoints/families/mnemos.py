@@ -16,7 +16,7 @@ from torch import Tensor
 from pgf_cli.checkpoints.alphabets import known_alphabet
 from pgf_cli.checkpoints.errors import MissingTensorError, TensorError, UnsupportedArchitectureError
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, count_layers
-from pgf_cli.checkpoints.family import HEAD, Family, Head
+from pgf_cli.checkpoints.family import HEAD, Family, head_of
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
 from pgf_cli.checkpoints.sizes import Axis, extents
 from pgf_cli.core.models import BaseIds, KdaConfig, KdaLM
@@ -97,12 +97,6 @@ def _short(name: str) -> str:
     return name
 
 
-def _head(config: KdaConfig) -> Head:
-    if not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
-
-
 KDA = Family(
     name="kda",
     config=KdaConfig,
@@ -111,7 +105,7 @@ KDA = Family(
     axes=_AXES,
     required=("d_model", "n_layer", "heads", "d_conv", "d_mlp", "vocab_size"),
     vocabulary=lambda config: config.vocab_size,
-    head=_head,
+    head=head_of,
     layouts=(
         Layout(
             name="Mnemos-DNA",

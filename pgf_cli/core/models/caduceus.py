@@ -1,4 +1,4 @@
-"""Caduceus: Mamba layers that read in both directions, of one strand (PH) or of both side by side (PS).
+"""Caduceus: Mamba or Mamba-2 layers that read in both directions, of one strand (PH) or of both side by side (PS).
 
     r <- r' + M_fwd(norm r') + flip M_rev(flip norm r'),    r' = r, or for PS with swapped strands, see below
 
@@ -21,6 +21,7 @@ from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.branch import Branch, Mixer
 from pgf_cli.core.models.embedding import TokenId, standard_normal_embedding
 from pgf_cli.core.models.head import Head
+from pgf_cli.core.models.mamba2_block import Mamba2Config, Mamba2Mixer, in_width
 from pgf_cli.core.models.mamba_block import MambaConfig, MambaMixer
 from pgf_cli.core.models.norms import RMSNorm
 from pgf_cli.core.models.protocol import BaseIds
@@ -78,9 +79,9 @@ class TwoStrandSizes(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class CaduceusConfig(MambaConfig):
-    """Sizes of a Caduceus of Mamba-1 mixers."""
+@dataclass(frozen=True, kw_only=True)
+class StrandSettings:
+    """What these models are asked beside the sizes of their mixers."""
 
     both_strands: bool = False
     """Whether the reverse complement is read beside the sequence (PS)."""
@@ -88,6 +89,16 @@ class CaduceusConfig(MambaConfig):
     """Whether the strands are exchanged before every layer, as in all published PS models."""
     mask_id: TokenId = NO_MASK
     """Token of [MASK]; -1: there is none."""
+
+
+@dataclass(frozen=True)
+class CaduceusConfig(StrandSettings, MambaConfig):
+    """Sizes of a Caduceus of Mamba-1 mixers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaduceusMamba2Config(StrandSettings, Mamba2Config):
+    """Sizes of a Caduceus of Mamba-2 mixers."""
 
 
 class TwoMixers(nn.Module):
@@ -208,3 +219,16 @@ class CaduceusLM(Caduceus):
     def width(self) -> int:
         """That of in_proj's result, 2 E."""
         return 2 * self.config.d_inner
+
+
+class CaduceusMamba2LM(Caduceus):
+    """Caduceus of Mamba-2 mixers, such as PlantCAD2."""
+
+    def __init__(self, config: CaduceusMamba2Config, base_ids: BaseIds, output: OutputLayer) -> None:
+        super().__init__(config, base_ids, output, lambda: Mamba2Mixer(config))
+        self.config = config
+
+    @property
+    def width(self) -> int:
+        """That of in_proj's result, for z, u, B, C and the step sizes."""
+        return in_width(self.config)

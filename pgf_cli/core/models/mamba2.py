@@ -6,7 +6,7 @@ Source: Dao & Gu 2024; arithmetic and tensor names of the mamba_ssm and Hugging 
 from functools import partial
 
 from pgf_cli.core.choices import OutputLayer
-from pgf_cli.core.models.mamba2_block import Mamba2Block, Mamba2Config
+from pgf_cli.core.models.mamba2_block import Mamba2Block, Mamba2Config, in_width
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.core.models.stack import StackModel
 
@@ -21,4 +21,4 @@ class Mamba2LM(StackModel):
     @property
     def width(self) -> int:
         """That of in_proj's result, for z, u, B, C and the step sizes."""
-        return 2 * (self.config.d_inner + self.config.groups * self.config.d_state) + self.config.heads
+        return in_width(self.config)
