@@ -35,28 +35,25 @@ def mamba(x, w, state_size):
 
 
 def mamba2(x, w, config):
-    """One Mamba-2 mixer over x (L, D), by its recurrence, head after head."""
-    E, H, G, N = config.heads * config.head_dim, config.heads, config.groups, config.d_state
-    z, u, B, C, step = (x @ w["in_proj.weight"].T).split([E, E, G * N, G * N, H], dim=-1)
+    """One Mamba-2 mixer over x (L, D), by its recurrence."""
+    H, P, G, N = config.heads, config.head_dim, config.groups, config.d_state
+    splits = [H * P, G * N, G * N]
+    z, u, B, C, step = (x @ w["in_proj.weight"].T).split([H * P, *splits, H], dim=-1)
     fed, taps = torch.cat([u, B, C], dim=-1), w["conv1d.weight"].shape[2]
-    S, ys = [torch.zeros(config.head_dim, N, dtype=x.dtype) for _ in range(H)], []
+    group_of = torch.arange(H) // (H // G)
+    S, ys = torch.zeros(H, P, N, dtype=x.dtype), []
     for t in range(len(x)):
         total = w["conv1d.bias"]
         for k in range(taps):
             at = t - taps + 1 + k
             if at >= 0:
                 total = total + w["conv1d.weight"][:, 0, k] * fed[at]
-        u_t, B_t, C_t = functional.silu(total).split([E, G * N, G * N])
-        row = []
-        for h in range(H):
-            group = slice(h * G // H * N, (h * G // H + 1) * N)
-            u_h = u_t[h * config.head_dim : (h + 1) * config.head_dim]
-            delta = functional.softplus(step[t, h] + w["dt_bias"][h])
-            S[h] = torch.exp(-delta * torch.exp(w["A_log"][h])) * S[h] + delta * torch.outer(u_h, B_t[group])
-            row.append(S[h] @ C_t[group] + w["D"][h] * u_h)
-        gated = torch.cat(row) * functional.silu(z[t])
-        ones = torch.ones(E // G, dtype=x.dtype)
-        ys.append(torch.cat([rms(part, ones, config.norm_eps) for part in gated.split(E // G)]) * w["norm.weight"])
+        u_t, B_t, C_t = functional.silu(total).split(splits)
+        u_t, B_t, C_t = u_t.view(H, P, 1), B_t.view(G, 1, N)[group_of], C_t.view(G, N, 1)[group_of]
+        delta = functional.softplus(step[t] + w["dt_bias"])[:, None, None]
+        S = torch.exp(-delta * torch.exp(w["A_log"])[:, None, None]) * S + delta * u_t * B_t
+        y = (S @ C_t + w["D"][:, None, None] * u_t).reshape(G, -1) * functional.silu(z[t]).view(G, -1)
+        ys.append((rms(y, 1.0, config.norm_eps)).flatten() * w["norm.weight"])
     return torch.stack(ys) @ w["out_proj.weight"].T
 
 
