@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import known_alphabet
-from pgf_cli.checkpoints.errors import MissingTensorError, TensorError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, count_layers
 from pgf_cli.checkpoints.family import HEAD, Family, head_of
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
@@ -66,8 +66,6 @@ def _read(source: Source, option: str | None) -> Reading:
     weights = source.weights
     _refuse_other_layers(weights.tensors, weights.where)
     tensors = {_short(name): tensor for name, tensor in weights.tensors.items()}
-    if EMBEDDING not in tensors:
-        raise MissingTensorError("tok_emb.weight", weights.where)
     sizes = _sizes(tensors, weights.where)
     tied = HEAD not in tensors or torch.equal(tensors[HEAD], tensors[EMBEDDING])
     if tied:
