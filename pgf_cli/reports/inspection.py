@@ -11,6 +11,7 @@ from pgf_cli.checkpoints import Inspection
 from pgf_cli.checkpoints.errors import Refused
 from pgf_cli.checkpoints.inspection import SweepDisk, SweepMemory
 from pgf_cli.printable import printable
+from pgf_cli.reports.model_sizes import mask_in, settings_in, sizes_in
 from pgf_cli.tracks.estimates import readable_bytes
 
 IGNORED_SHOWN = 8
@@ -22,8 +23,6 @@ _SWEEPS = {
 }
 _SHOWN = 16
 """Digits of a hash that people can compare."""
-_TOLD_APART = ("head", "tied")
-"""Settings that the row of the head tells."""
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
@@ -67,11 +66,13 @@ def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if own := inspection.model_family:
         yield "code", f"{own.name} in {own.source}, sha256 {own.sha256[:_SHOWN]}"
     yield "sweep", _SWEEPS[inspection.traversal]
-    yield "sizes", _pairs({name: value for name, value in inspection.sizes.items() if type(value) is int})
-    if rest := _settings(inspection.sizes):
+    yield "sizes", _pairs(sizes_in(inspection.sizes))
+    if rest := settings_in(inspection.sizes):
         yield "settings", _pairs(rest)
     yield "parameters", f"{inspection.parameters:,}, {_stored(inspection)}"
-    yield "alphabet", f"{_pairs(inspection.alphabet, ' = ')} (from {inspection.alphabet_source})"
+    mask = mask_in(inspection.sizes)
+    tokens = inspection.alphabet | ({} if mask is None else {"[MASK]": mask})
+    yield "alphabet", f"{_pairs(tokens, ' = ')} (from {inspection.alphabet_source})"
     yield "head", _HEADS[inspection.head]
     yield "output layers", ", ".join([f"{default} (default)", *others])
     first, *more = inspection.objectives
@@ -122,11 +123,6 @@ def _stored(inspection: Inspection) -> str:
 
 def _objective_hint(inspection: Inspection) -> str:
     return "; J: a base or a row of the head" if "logit:J" in inspection.objectives else ""
-
-
-def _settings(sizes: Mapping[str, int | float | bool]) -> dict[str, object]:
-    rest = {name: value for name, value in sizes.items() if type(value) is not int and name not in _TOLD_APART}
-    return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in rest.items()}
 
 
 def _pairs(values: Mapping[str, object], between: str = " ") -> str:

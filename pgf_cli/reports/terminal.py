@@ -101,8 +101,7 @@ def _print_run(manifest: Manifest, console: Console) -> None:
 
 
 def _sizes(model: ModelEntry) -> str:
-    counts = {name: value for name, value in model.sizes.items() if type(value) is int}
-    sizes = "".join(f", {name} {value:,}" for name, value in counts.items())
+    sizes = "".join(f", {name} {value:,}" for name, value in sizes_in(model.sizes).items())
     return f"{model.architecture}{sizes}; {model.parameters:,} parameters"
 
 

@@ -96,7 +96,8 @@ def of_mamba_ssm(folder, settings, model):
 
 
 def caduceus(folder):
-    config = CaduceusConfig(**asdict(MAMBA) | {"vocab_size": 8, "head": True})
+    sizes = {name: value for name, value in asdict(MAMBA).items() if name not in ("layer_norm", "one_hot")}
+    config = CaduceusConfig(**sizes | {"vocab_size": 8, "head": True})
     return of_caduceus(folder, CaduceusLM(config, BaseIds(0, 1, 2, 3, None), "hidden"))
 
 
@@ -134,8 +135,8 @@ FILES = {
     ("mamba", "bare tensors"): bare_mamba,
     ("mamba2", "mamba_ssm"): mamba2_ssm,
     ("mamba2", "Hugging Face"): mamba2_hugging_face,
-    ("caduceus", "Hugging Face, Caduceus"): caduceus,
-    ("caduceus-mamba2", "Hugging Face, Caduceus of Mamba-2"): caduceus_mamba2,
+    ("caduceus", "Hugging Face"): caduceus,
+    ("caduceus-mamba2", "Hugging Face"): caduceus_mamba2,
     ("barcodemamba", "BarcodeMamba"): published("BarcodeMamba"),
     ("kda", "Mnemos-DNA"): published("Mnemos-DNA"),
     ("frechet", "the paper's state dict"): frechet,

@@ -54,7 +54,7 @@ CADUCEUS = Family(
     head=head_of,
     layouts=(
         caduceus_folder.layout(
-            caduceus_folder.Mixers("Hugging Face, Caduceus", False, sizes_of, AXES, _stated, _config)
+            caduceus_folder.Mixers(False, sizes_of, AXES, _stated, _config)
         ),
     ),
 )

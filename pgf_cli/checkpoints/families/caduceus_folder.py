@@ -47,8 +47,8 @@ _SHARED = re.compile(r"^(layers\.\d+\.mixer\.)mamba_rev\.((?:in|out)_proj\..*)$"
 _MAMBA2_SIGN = ".mamba_fwd.dt_bias"
 
 TOKENS = {
-    16: (BaseIds(7, 8, 9, 10, 11), 3, "the tokens of Caduceus: A7 C8 G9 T10 N11"),
-    8: (BaseIds(3, 4, 5, 6, 2), 1, "the tokens of PlantCaduceus: a3 c4 g5 t6, N as [UNK]2"),
+    16: (BaseIds(7, 8, 9, 10, 11), 3, "the tokens of Caduceus"),
+    8: (BaseIds(3, 4, 5, 6, 2), 1, "the tokens of PlantCaduceus, N as [UNK]"),
 }
 """By the size of the vocabulary: what these models' tokenizers, which are code, make of the bases; and of [MASK]."""
 
@@ -56,8 +56,6 @@ TOKENS = {
 class Mixers(NamedTuple):
     """How mixers of one kind are made of tensors and settings."""
 
-    name: str
-    """The layout's, for people."""
     mamba2: bool
     """Which of the two kinds they are."""
     sizes: Callable[[Mapping[str, Tensor], object], Mapping[str, Any]]
@@ -81,7 +79,7 @@ def in_mamba_fwd(axes: Mapping[str, Axis]) -> dict[str, Axis]:
 def layout(mixers: Mixers) -> Layout:
     """Return the layout of folders of Caduceus with such mixers: config.json does not tell which they are."""
     return Layout(
-        name=mixers.name,
+        name="Hugging Face",
         supports=f"model_type {MODEL_TYPE}",
         recognises=lambda source: recognises(source) and _is_mamba2(source) == mixers.mamba2,
         read=lambda source, option: _read(source, option, mixers),

@@ -66,7 +66,7 @@ CADUCEUS_MAMBA2 = Family(
     layouts=(
         caduceus_folder.layout(
             caduceus_folder.Mixers(
-                "Hugging Face, Caduceus of Mamba-2", True, _all_sizes, SIZE_AXES, _stated, _config, _note
+                True, _all_sizes, SIZE_AXES, _stated, _config, _note
             )
         ),
     ),

@@ -22,7 +22,7 @@ from pgf_cli.core.models.branch import Branch, Mixer
 from pgf_cli.core.models.embedding import TokenId, standard_normal_embedding
 from pgf_cli.core.models.head import Head
 from pgf_cli.core.models.mamba2_block import Mamba2Config, Mamba2Mixer, in_width
-from pgf_cli.core.models.mamba_block import MambaConfig, MambaMixer
+from pgf_cli.core.models.mamba_block import MambaMixer, MambaSizes
 from pgf_cli.core.models.norms import RMSNorm
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.core.models.two_direction import Pass, TwoDirectionModel
@@ -92,7 +92,7 @@ class StrandSettings:
 
 
 @dataclass(frozen=True)
-class CaduceusConfig(StrandSettings, MambaConfig):
+class CaduceusConfig(StrandSettings, MambaSizes):
     """Sizes of a Caduceus of Mamba-1 mixers."""
 
 

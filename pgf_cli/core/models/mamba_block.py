@@ -22,8 +22,8 @@ from pgf_cli.core.ops.selective_scan import Scan
 
 
 @dataclass(frozen=True)
-class MambaConfig:
-    """Sizes of a Mamba language model."""
+class MambaSizes:
+    """Sizes of a language model of Mamba mixers, whichever way they are put together."""
 
     d_model: int
     """Model width D."""
@@ -46,6 +46,12 @@ class MambaConfig:
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
     """Whether the head is the embedding."""
+
+
+@dataclass(frozen=True)
+class MambaConfig(MambaSizes):
+    """Sizes of a causal Mamba language model."""
+
     layer_norm: bool = False
     """Whether the norms are LayerNorms, with a bias."""
     one_hot: bool = False
@@ -81,7 +87,7 @@ class MixerTrace(NamedTuple):
 class MambaMixer(Mixer):
     """A Mamba block without its norm and residual connection."""
 
-    def __init__(self, config: MambaConfig) -> None:
+    def __init__(self, config: MambaSizes) -> None:
         super().__init__()
         E, N, R, D = config.d_inner, config.d_state, config.dt_rank, config.d_model
         self.splits = [R, N, N]
