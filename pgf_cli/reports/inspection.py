@@ -21,6 +21,7 @@ _SWEEPS = {
     "layer by layer": "layer by layer: two directions, an output depends on the whole record; features of a layer are "
     "kept in memory or on the disk",
 }
+_STATES = {"one sweep": "a state", "layer by layer": "a layer's state"}
 _SHOWN = 16
 """Digits of a hash that people can compare."""
 
@@ -88,7 +89,7 @@ def _bytes(inspection: Inspection) -> Iterator[tuple[str, str]]:
     state, memory, lengths = inspection.state_bytes, inspection.memory_bytes, inspection.lengths
     yield (
         "between tiles",
-        f"a state of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more for each tangent "
+        f"{_STATES[inspection.traversal]} of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more for each tangent "
         f"direction, in {memory.dtype}",
     )
     yield (

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pgf_cli.reports.hit_tables import print_hits, print_traces
+from pgf_cli.reports.model_sizes import sizes_in
 from pgf_cli.reports.page import INDENT, joined, print_heading, print_line, print_prose
 from pgf_cli.reports.run_certificate import print_run_certificate
 from pgf_cli.reports.run_records import print_records

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hub_files import edit_json, write_tokenizer
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from pgf_cli.checkpoints import (
     AlphabetError,
@@ -15,6 +16,7 @@ from pgf_cli.checkpoints import (
     read_checkpoint,
     save_checkpoint,
 )
+from pgf_cli.cli.app import app
 from pgf_cli.core.models import BaseIds
 from pgf_cli.core.models.caduceus import CaduceusMamba2Config, CaduceusMamba2LM
 
@@ -160,6 +162,16 @@ def test_the_tokens_of_another_vocabulary_are_its_tokenizer_s_and_of_bpe_are_non
     assert (read.base_ids, read.config.mask_id) == (BaseIds(9, 10, 11, 12, 13), 4)
     write_tokenizer(folder, {"[MASK]": 4, "ACG": 9, "TTGA": 10, "G": 11})
     assert "has tokens of several bases" in failure(folder, AlphabetError)
+
+
+def test_inspect_s_page_says_what_is_masked_and_what_has_no_limit(tmp_path):
+    folder = write(tmp_path / "plantcad2", known_model())
+    page = CliRunner().invoke(app, ["inspect", str(folder)], env={"COLUMNS": "80"}).stdout
+    said = " ".join(page.split())
+    assert "N = 2, [MASK] = 1 (from the tokens of PlantCaduceus, N as [UNK])" in said
+    assert "delta_max none, gated_norm yes" in said
+    assert "d_conv 4, vocab_size 8 settings" in said
+    assert "between tiles a layer's state of 2.9 kB" in said
 
 
 def test_inspect_counts_its_memory_and_says_that_it_goes_layer_by_layer(tmp_path):

@@ -11,13 +11,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from causal_files import FILES as PUBLISHED
 from hub_files import MAMBA2_SSM, make_hub_mamba2, make_hub_model, write_tokenizer
+from typer.testing import CliRunner
 
 from pgf_cli.checkpoints import CheckpointError, TensorError, UnsafeCheckpointError, read_checkpoint
 from pgf_cli.checkpoints.registry import FAMILIES
+from pgf_cli.cli.app import app
 from pgf_cli.core.models import BaseIds, FrechetConfig, FrechetModel, Mamba2Config, MambaConfig, MambaLM
 from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM, CaduceusMamba2Config, CaduceusMamba2LM
 
@@ -154,6 +157,10 @@ class Written:
     def read(self, tensors):
         return read_checkpoint(self._files.save(tensors), None if self.one_hot else ALPHABET)
 
+    def save(self):
+        """Write it as it is; return what ``--model`` is given."""
+        return self._files.save(self.tensors)
+
     def short(self, name):
         """What errors call a tensor."""
         return self._files.renamed.get(name, name)
@@ -204,6 +211,22 @@ def test_an_extra_tensor_of_the_model_is_named(written):
     last = list(written.tensors)[-1]
     extra, short = (f"{name.rpartition('.')[0] or name}.of_no_model" for name in (last, written.short(last)))
     assert short in failure(written, written.tensors | {extra: torch.ones(2)}, TensorError)
+
+
+def test_a_run_is_certified_and_its_page_and_inspect_s_name_the_family(written, tmp_path):
+    dna = "".join(np.random.default_rng(1).choice(list("ACGT"), 90))
+    (tmp_path / "dna.fa").write_text(f">chr1\n{dna}\n")
+    path, alphabet = str(written.save()), [] if written.one_hot else ["--alphabet", ALPHABET]
+    output = tmp_path / "run"
+    run = ["run", str(tmp_path / "dna.fa"), "--model", path, *alphabet, "-o", f"{output}/"]
+    done = CliRunner().invoke(app, run, env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    assert "certificate of exactness: passed" in done.output
+    page = CliRunner().invoke(app, ["inspect", path, *alphabet], env={"COLUMNS": "80"}).output
+    family, layout = written.layout
+    assert f"{family}, in the layout of {layout}" in " ".join(page.split())
+    assert f"({family}, " in done.output
+    assert "None" not in page + done.output
 
 
 class Trap:

@@ -52,9 +52,5 @@ CADUCEUS = Family(
     traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
     head=head_of,
-    layouts=(
-        caduceus_folder.layout(
-            caduceus_folder.Mixers(False, sizes_of, AXES, _stated, _config)
-        ),
-    ),
+    layouts=(caduceus_folder.layout(caduceus_folder.Mixers(False, sizes_of, AXES, _stated, _config)),),
 )

@@ -63,11 +63,5 @@ CADUCEUS_MAMBA2 = Family(
     traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
     head=head_of,
-    layouts=(
-        caduceus_folder.layout(
-            caduceus_folder.Mixers(
-                True, _all_sizes, SIZE_AXES, _stated, _config, _note
-            )
-        ),
-    ),
+    layouts=(caduceus_folder.layout(caduceus_folder.Mixers(True, _all_sizes, SIZE_AXES, _stated, _config, _note)),),
 )
