@@ -32,6 +32,27 @@ class ModelConfig(Protocol):
 C = TypeVar("C", bound=ModelConfig)
 
 
+class HeadSettings(Protocol):
+    """A config that says whether there is a head, and whether it is the embedding."""
+
+    @property
+    def head(self) -> bool:
+        """Whether there is a language-model head."""
+        ...
+
+    @property
+    def tied(self) -> bool:
+        """Whether the head is the embedding."""
+        ...
+
+
+def head_of(config: HeadSettings) -> Head:
+    """Return where the head is by a config's own fields."""
+    if not config.head:
+        return "none"
+    return "tied" if config.tied else "own"
+
+
 def _headless(_: object) -> Head:
     return "none"
 

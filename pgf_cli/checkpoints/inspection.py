@@ -124,7 +124,7 @@ class Inspection:
     model_family: OwnFamilySource | None
     architecture: str
     traversal: Traversal
-    sizes: dict[str, int | float | bool]
+    sizes: dict[str, int | float | bool | None]
     parameters: int
     file_dtypes: list[str]
     alphabet: dict[str, int]

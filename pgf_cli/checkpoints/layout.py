@@ -95,11 +95,19 @@ class Layout:
     """Read a source that was recognised; the second argument is the option ``--alphabet``."""
     signs: tuple[str, ...] = ()
     """Fields of config.json and ends of tensors' names that ``recognises`` goes by, for people: see ``evidence``."""
+    folder_signs: tuple[str, ...] = ()
+    """Ends of tensors' names that it goes by where config.json does not say all."""
 
     def evidence(self, source: Source) -> tuple[str, ...]:
         """Return the fields and tensors of a source that was recognised that decided, in words."""
         if source.settings is not None:
             values = source.settings.values
-            return tuple(f"{sign} = {shown(values[sign])}" for sign in self.signs if values.get(sign) is not None)
-        names = (next((name for name in source.tensors if name.endswith(sign)), None) for sign in self.signs)
-        return tuple(f"tensor {name}" for name in names if name)
+            stated = (f"{sign} = {shown(values[sign])}" for sign in self.signs if values.get(sign) is not None)
+            return (*stated, *_tensors_at(self.folder_signs, source))
+        return _tensors_at(self.signs, source)
+
+
+def _tensors_at(ends: tuple[str, ...], source: Source) -> tuple[str, ...]:
+    """The first tensor of each of these ends, in words."""
+    names = (next((name for name in source.tensors if name.endswith(end)), None) for end in ends)
+    return tuple(f"tensor {name}" for name in names if name)

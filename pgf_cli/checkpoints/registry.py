@@ -4,6 +4,7 @@ from typing import Any
 
 from pgf_cli.checkpoints.families.barcode_mamba import BARCODE_MAMBA
 from pgf_cli.checkpoints.families.caduceus import CADUCEUS
+from pgf_cli.checkpoints.families.caduceus_mamba2 import CADUCEUS_MAMBA2
 from pgf_cli.checkpoints.families.frechet import FRECHET
 from pgf_cli.checkpoints.families.mamba import MAMBA
 from pgf_cli.checkpoints.families.mamba2 import MAMBA2
@@ -14,6 +15,7 @@ FAMILIES: tuple[Family[Any], ...] = (
     MAMBA,
     MAMBA2,
     CADUCEUS,
+    CADUCEUS_MAMBA2,
     BARCODE_MAMBA,
     KDA,
     FRECHET,

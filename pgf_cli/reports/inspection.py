@@ -11,6 +11,7 @@ from pgf_cli.checkpoints import Inspection
 from pgf_cli.checkpoints.errors import Refused
 from pgf_cli.checkpoints.inspection import SweepDisk, SweepMemory
 from pgf_cli.printable import printable
+from pgf_cli.reports.model_sizes import mask_in, settings_in, sizes_in
 from pgf_cli.tracks.estimates import readable_bytes
 
 IGNORED_SHOWN = 8
@@ -20,10 +21,9 @@ _SWEEPS = {
     "layer by layer": "layer by layer: two directions, an output depends on the whole record; features of a layer are "
     "kept in memory or on the disk",
 }
+_STATES = {"one sweep": "a state", "layer by layer": "a layer's state"}
 _SHOWN = 16
 """Digits of a hash that people can compare."""
-_TOLD_APART = ("head", "tied")
-"""Settings that the row of the head tells."""
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
@@ -67,11 +67,13 @@ def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if own := inspection.model_family:
         yield "code", f"{own.name} in {own.source}, sha256 {own.sha256[:_SHOWN]}"
     yield "sweep", _SWEEPS[inspection.traversal]
-    yield "sizes", _pairs({name: value for name, value in inspection.sizes.items() if type(value) is int and value > 0})
-    if rest := _settings(inspection.sizes):
+    yield "sizes", _pairs(sizes_in(inspection.sizes))
+    if rest := settings_in(inspection.sizes):
         yield "settings", _pairs(rest)
     yield "parameters", f"{inspection.parameters:,}, {_stored(inspection)}"
-    yield "alphabet", f"{_pairs(inspection.alphabet, ' = ')} (from {inspection.alphabet_source})"
+    mask = mask_in(inspection.sizes)
+    tokens = inspection.alphabet | ({} if mask is None else {"[MASK]": mask})
+    yield "alphabet", f"{_pairs(tokens, ' = ')} (from {inspection.alphabet_source})"
     yield "head", _HEADS[inspection.head]
     yield "output layers", ", ".join([f"{default} (default)", *others])
     first, *more = inspection.objectives
@@ -87,8 +89,8 @@ def _bytes(inspection: Inspection) -> Iterator[tuple[str, str]]:
     state, memory, lengths = inspection.state_bytes, inspection.memory_bytes, inspection.lengths
     yield (
         "between tiles",
-        f"a state of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more for each tangent "
-        f"direction, in {memory.dtype}",
+        f"{_STATES[inspection.traversal]} of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more "
+        f"for each tangent direction, in {memory.dtype}",
     )
     yield (
         "memory",
@@ -122,11 +124,6 @@ def _stored(inspection: Inspection) -> str:
 
 def _objective_hint(inspection: Inspection) -> str:
     return "; J: a base or a row of the head" if "logit:J" in inspection.objectives else ""
-
-
-def _settings(sizes: Mapping[str, int | float | bool]) -> dict[str, object]:
-    rest = {name: value for name, value in sizes.items() if type(value) is not int and name not in _TOLD_APART}
-    return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in rest.items()}
 
 
 def _pairs(values: Mapping[str, object], between: str = " ") -> str:

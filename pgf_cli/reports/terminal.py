@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pgf_cli.reports.hit_tables import print_hits, print_traces
+from pgf_cli.reports.model_sizes import sizes_in
 from pgf_cli.reports.page import INDENT, joined, print_heading, print_line, print_prose
 from pgf_cli.reports.run_certificate import print_run_certificate
 from pgf_cli.reports.run_records import print_records
@@ -101,8 +102,7 @@ def _print_run(manifest: Manifest, console: Console) -> None:
 
 
 def _sizes(model: ModelEntry) -> str:
-    counts = {name: value for name, value in model.sizes.items() if type(value) is int}
-    sizes = "".join(f", {name} {value:,}" for name, value in counts.items())
+    sizes = "".join(f", {name} {value:,}" for name, value in sizes_in(model.sizes).items())
     return f"{model.architecture}{sizes}; {model.parameters:,} parameters"
 
 

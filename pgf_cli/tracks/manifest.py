@@ -54,7 +54,7 @@ class ModelEntry:
     path: str
     layout: str
     architecture: str
-    sizes: dict[str, int | float | bool]
+    sizes: dict[str, int | float | bool | None]
     parameters: int
     alphabet: dict[str, int]
     alphabet_source: str

@@ -209,7 +209,7 @@ def mnemos():
             f"{name}.ffn.w_down.weight": (D, inner),
         }
     renamed = {name: name.replace("blocks.", "layers.") for name in shapes}
-    renamed |= {"tok_emb.weight": "tok_emb.weight", "final_norm.weight": "norm_f.weight"}
+    renamed |= {"tok_emb.weight": "embedding.weight", "final_norm.weight": "norm_f.weight"}
     oracle = causal_oracles.mnemos
     return Published(shapes, mnemos_file, oracle, "logprobs", "lm_head.weight", "tok_emb.weight", renamed)
 

@@ -101,7 +101,7 @@ def test_ph_is_read_whether_tied_tensors_are_there_or_not(as_bin, all_names, tmp
     read = read_checkpoint(folder)
     assert_same(read, model)
     assert read.output_layers[0] == "logprobs"
-    assert read.layout == "Hugging Face, Caduceus"
+    assert read.layout == "Hugging Face"
 
 
 @pytest.mark.parametrize("fused", [True, False, None])

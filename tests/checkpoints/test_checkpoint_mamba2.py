@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from hub_files import edit_json, write_tokenizer
+from hub_files import MAMBA2_SSM, edit_json, make_hub_mamba2, write_tokenizer
 from safetensors.torch import load_file, save_file
 
 from pgf_cli.checkpoints import (
@@ -16,31 +16,11 @@ from pgf_cli.checkpoints import (
     save_checkpoint,
 )
 
-SSM_CONFIG = {
-    "d_model": 8,
-    "d_intermediate": 0,
-    "n_layer": 2,
-    "vocab_size": 11,
-    "ssm_cfg": {"layer": "Mamba2", "d_state": 3, "headdim": 4, "ngroups": 2},
-    "attn_layer_idx": [],
-    "rms_norm": True,
-    "pad_vocab_size_multiple": 16,
-    "tie_embeddings": True,
-}
-
-
-def make_hub_model(**settings):
-    from transformers import Mamba2Config, Mamba2ForCausalLM
-
-    torch.manual_seed(1)
-    sizes = {"vocab_size": 16, "hidden_size": 8, "state_size": 3, "num_hidden_layers": 2, "num_heads": 4, "head_dim": 4}
-    return Mamba2ForCausalLM(Mamba2Config(**(sizes | {"n_groups": 2} | settings))).eval()
-
 
 @pytest.fixture
 def make_hub(tmp_path):
     def make_hub(name="hub", **settings):
-        make_hub_model(**settings).save_pretrained(tmp_path / name)
+        make_hub_mamba2(**settings).save_pretrained(tmp_path / name)
         write_tokenizer(tmp_path / name)
         return tmp_path / name
 
@@ -59,9 +39,9 @@ def make_folder(tmp_path):
     def make_folder(changes=None, **ssm_cfg):
         path = tmp_path / "mamba_ssm"
         path.mkdir()
-        config = SSM_CONFIG | {"ssm_cfg": SSM_CONFIG["ssm_cfg"] | ssm_cfg}
+        config = MAMBA2_SSM | {"ssm_cfg": MAMBA2_SSM["ssm_cfg"] | ssm_cfg}
         (path / "config.json").write_text(json.dumps(config))
-        state = make_hub_model(tie_word_embeddings=True).state_dict()
+        state = make_hub_mamba2(tie_word_embeddings=True).state_dict()
         tensors = {name.replace(".embeddings.", ".embedding."): tensor for name, tensor in state.items()}
         torch.save(tensors | (changes or {}), path / "pytorch_model.bin")
         write_tokenizer(path)
@@ -119,7 +99,7 @@ def test_a_head_is_not_the_embedding_unless_the_config_says_so(hub):
 
 
 def test_a_model_without_a_head(tmp_path):
-    make_hub_model().backbone.save_pretrained(tmp_path / "backbone")
+    make_hub_mamba2().backbone.save_pretrained(tmp_path / "backbone")
     write_tokenizer(tmp_path / "backbone")
     assert not read_checkpoint(tmp_path / "backbone").config.head
 
@@ -165,14 +145,14 @@ def test_skip_weights_per_channel_and_no_norm_after_the_gate(make_folder):
     names = [f"backbone.layers.{layer}.mixer." for layer in range(2)]
     folder = make_folder({f"{name}D": torch.ones(16) for name in names}, D_has_hdim=True)
     assert read_checkpoint(folder).config.skip_per_channel
-    edit_json(folder / "config.json", ssm_cfg=SSM_CONFIG["ssm_cfg"] | {"D_has_hdim": False})
+    edit_json(folder / "config.json", ssm_cfg=MAMBA2_SSM["ssm_cfg"] | {"D_has_hdim": False})
     assert "D_has_hdim = False, but in" in failure(folder)
-    edit_json(folder / "config.json", ssm_cfg=SSM_CONFIG["ssm_cfg"] | {"rmsnorm": False})
+    edit_json(folder / "config.json", ssm_cfg=MAMBA2_SSM["ssm_cfg"] | {"rmsnorm": False})
     assert "tensor layers.0.mixer.norm.weight has no place" in failure(folder, TensorError)
     tensors = torch.load(folder / "pytorch_model.bin")
     torch.save({name: t for name, t in tensors.items() if "mixer.norm" not in name}, folder / "pytorch_model.bin")
     assert not read_checkpoint(folder).config.gated_norm
-    edit_json(folder / "config.json", ssm_cfg=SSM_CONFIG["ssm_cfg"])
+    edit_json(folder / "config.json", ssm_cfg=MAMBA2_SSM["ssm_cfg"])
     assert "no tensor layers.0.mixer.norm.weight" in failure(folder, MissingTensorError)
 
 

@@ -8,7 +8,7 @@ from two_direction_oracle import Oracle
 from pgf_cli.core.certificate import certify, relative_error
 from pgf_cli.core.directions import Contrast, RandomNormal
 from pgf_cli.core.models import BaseIds
-from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM
+from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM, CaduceusMamba2Config, CaduceusMamba2LM
 from pgf_cli.core.objectives import SumOutputs, Targets
 from pgf_cli.core.one_hot import one_hot
 from pgf_cli.core.sweeps import FeatureSpace, adjoint_sweep, features, tangent_sweep
@@ -20,14 +20,25 @@ KINDS = {
     "PS": {"both_strands": True, "swapped": True},
     "PS not fused": {"both_strands": True},
     "PH untied": {"tied": False},
+    "PH, Mamba-2": {"mamba2": True},
+    "PS, Mamba-2": {"mamba2": True, "both_strands": True, "swapped": True},
+    "PS, Mamba-2, not fused": {"mamba2": True, "both_strands": True},
 }
+BOTH_MIXERS = ("PH", "PS", "PH, Mamba-2", "PS, Mamba-2")
 
 
-def random_caduceus(output="logprobs", dtype=torch.float64, **settings):
+MAMBA = {"d_inner": 14, "dt_rank": 2}
+MAMBA2 = {"heads": 4, "head_dim": 3, "groups": 2}
+
+
+def random_caduceus(output="logprobs", dtype=torch.float64, *, mamba2=False, **settings):
     """A model whose every tensor is random."""
-    sizes = {"d_model": 8, "n_layer": 3, "d_inner": 14, "d_state": 4, "d_conv": 4, "dt_rank": 2, "vocab_size": 16}
-    config = CaduceusConfig(**sizes | settings, mask_id=3)
-    model = CaduceusLM(config, IDS, output).to(torch.float64).requires_grad_(False)
+    kind, make, own = (
+        (CaduceusMamba2Config, CaduceusMamba2LM, MAMBA2) if mamba2 else (CaduceusConfig, CaduceusLM, MAMBA)
+    )
+    sizes = {"d_model": 8, "n_layer": 3, "d_state": 4, "d_conv": 4, "vocab_size": 16}
+    config = kind(**sizes | own | settings, mask_id=3)
+    model = make(config, IDS, output).to(torch.float64).requires_grad_(False)
     generator = torch.Generator().manual_seed(11)
     for name, weight in model.named_parameters():
         weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64) * 0.4)
@@ -89,6 +100,11 @@ def autograd(oracle, codes, w, v):
         *((kind, 22, 4, tile) for kind in ("PH", "PS") for tile in (1, 16, 64)),
         ("PS not fused", 22, 4, 5),
         ("PH untied", 22, 4, 5),
+        ("PH, Mamba-2", 3, 1, 16),
+        ("PH, Mamba-2", 22, 4, 16),
+        ("PS, Mamba-2", 19, 4, 1),
+        ("PS, Mamba-2", 22, 4, 16),
+        ("PS, Mamba-2, not fused", 22, 4, 5),
     ],
 )
 def test_both_sweeps_equal_autograd_through_the_formulas_written_out(kind, length, n_run, tile):
@@ -110,8 +126,9 @@ def test_both_sweeps_equal_autograd_through_the_formulas_written_out(kind, lengt
         assert gap < 1e-12
 
 
-def test_leaving_the_exchange_of_strands_out_is_another_model():
-    model, codes = random_caduceus(**KINDS["PS"]), sequence(20)
+@pytest.mark.parametrize("kind", ["PS", "PS, Mamba-2"])
+def test_leaving_the_exchange_of_strands_out_is_another_model(kind):
+    model, codes = random_caduceus(**KINDS[kind]), sequence(20)
     y, *_ = tangents(model, codes, Contrast())
     x = one_hot(codes, torch.float64, torch.device("cpu"))
     assert relative_error(y, Oracle(model, model.config, swap=False).logprobs(x)) > 0.05
@@ -131,10 +148,11 @@ def test_every_output_layer_equals_its_definition_and_autograd(kind, output):
     assert relative_error(gradient(model, codes, w)[1], x_bar_there) < 1e-11
 
 
-@pytest.mark.parametrize("kind", ["PH", "PS"])
+@pytest.mark.parametrize("kind", BOTH_MIXERS)
 def test_float32_is_within_rounding_of_float64(kind):
     codes = sequence(60, 3)
-    exact, single = random_caduceus(**KINDS[kind]), random_caduceus(dtype=torch.float32, **KINDS[kind])
+    # Of three such layers float32 autograd itself is off by 1e-5.
+    exact, single = (random_caduceus(dtype=dtype, n_layer=2, **KINDS[kind]) for dtype in (torch.float64, torch.float32))
     y, y_dot, _ = tangents(exact, codes, Contrast())
     w = random_weights(y)
     assert relative_error(tangents(single, codes, Contrast())[1], y_dot) < 1e-5
@@ -190,7 +208,7 @@ def test_layers_that_do_not_fit_are_computed_again_to_the_same_bytes(monkeypatch
     assert torch.equal(x_bar, x_bar_again)
 
 
-@pytest.mark.parametrize("kind", ["PH", "PS"])
+@pytest.mark.parametrize("kind", BOTH_MIXERS)
 def test_a_masked_base_is_seen_by_nobody_and_has_no_gradient(kind):
     model, codes, masked = random_caduceus(**KINDS[kind]), sequence(20), Targets([(4, 7), (15, 16)])
     mask = torch.from_numpy(masked(0, 20))
@@ -210,9 +228,10 @@ def test_a_masked_base_is_seen_by_nobody_and_has_no_gradient(kind):
     assert torch.equal(tangents(model, changed, Contrast(), masked=masked)[0], y)
 
 
-def test_scores_of_a_sequence_and_of_its_reverse_complement_mirror_each_other():
+@pytest.mark.parametrize("kind", ["PS", "PS, Mamba-2"])
+def test_scores_of_a_sequence_and_of_its_reverse_complement_mirror_each_other(kind):
     """Strand symmetry of PS: y at t for base c is y at L - 1 - t for c's complement on the other strand."""
-    model, codes = random_caduceus(**KINDS["PS"]), sequence(45)
+    model, codes = random_caduceus(**KINDS[kind]), sequence(45)
     y, *_ = tangents(model, codes, Contrast())
     other, *_ = tangents(model, (3 - codes)[::-1].copy(), Contrast())
     assert relative_error(y, other.flip(0, 1)) < 1e-13

@@ -34,6 +34,29 @@ def mamba(x, w, state_size):
     return torch.stack(ys) @ w["out_proj.weight"].T
 
 
+def mamba2(x, w, config):
+    """One Mamba-2 mixer over x (L, D), by its recurrence."""
+    H, P, G, N = config.heads, config.head_dim, config.groups, config.d_state
+    splits = [H * P, G * N, G * N]
+    z, u, B, C, step = (x @ w["in_proj.weight"].T).split([H * P, *splits, H], dim=-1)
+    fed, taps = torch.cat([u, B, C], dim=-1), w["conv1d.weight"].shape[2]
+    group_of = torch.arange(H) // (H // G)
+    S, ys = torch.zeros(H, P, N, dtype=x.dtype), []
+    for t in range(len(x)):
+        total = w["conv1d.bias"]
+        for k in range(taps):
+            at = t - taps + 1 + k
+            if at >= 0:
+                total = total + w["conv1d.weight"][:, 0, k] * fed[at]
+        u_t, B_t, C_t = functional.silu(total).split(splits)
+        u_t, B_t, C_t = u_t.view(H, P, 1), B_t.view(G, 1, N)[group_of], C_t.view(G, N, 1)[group_of]
+        delta = functional.softplus(step[t] + w["dt_bias"])[:, None, None]
+        S = torch.exp(-delta * torch.exp(w["A_log"])[:, None, None]) * S + delta * u_t * B_t
+        y = (S @ C_t + w["D"][:, None, None] * u_t).reshape(G, -1) * functional.silu(z[t]).view(G, -1)
+        ys.append((rms(y, 1.0, config.norm_eps)).flatten() * w["norm.weight"])
+    return torch.stack(ys) @ w["out_proj.weight"].T
+
+
 class Oracle:
     """Logits or log-probabilities of a Caduceus for a one-hot x (L, 5).
 
@@ -49,7 +72,7 @@ class Oracle:
     def mixer(self, layer, which, x):
         prefix = f"layers.{layer}.mixer.{which}."
         own = {name.removeprefix(prefix): tensor for name, tensor in self.w.items() if name.startswith(prefix)}
-        return mamba(x, own, self.config.d_state)
+        return mamba2(x, own, self.config) if "dt_bias" in own else mamba(x, own, self.config.d_state)
 
     def both_ways(self, layer, r):
         u = rms(r, self.w[f"layers.{layer}.norm.weight"], self.config.norm_eps)

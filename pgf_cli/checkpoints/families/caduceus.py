@@ -1,19 +1,21 @@
 """Caduceus language models of Mamba-1 mixers; names of tensors are those of ``pgf_cli.core.models.caduceus``."""
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from pgf_cli.checkpoints.families import caduceus_folder
+from pgf_cli.checkpoints.families.caduceus_folder import in_mamba_fwd
 from pgf_cli.checkpoints.families.mamba_sizes import AXES as MAMBA_AXES
 from pgf_cli.checkpoints.families.mamba_sizes import count_layers
-from pgf_cli.checkpoints.family import Family, Head
-from pgf_cli.checkpoints.sizes import extents
+from pgf_cli.checkpoints.family import Family, head_of
+from pgf_cli.checkpoints.fields import Fields
+from pgf_cli.checkpoints.sizes import SizeInSettings, extents
 from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM
 
-AXES = {
-    size: axis._replace(tensor=axis.tensor.replace("mixer.", "mixer.mamba_fwd.")) for size, axis in MAMBA_AXES.items()
-}
+AXES = in_mamba_fwd(MAMBA_AXES)
 
 
 def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bool]:
@@ -25,10 +27,19 @@ def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bo
     }
 
 
-def _head(config: CaduceusConfig) -> Head:
-    if not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
+def _stated(settings: Fields, ssm: Fields) -> list[SizeInSettings]:
+    d_model, rank = settings.whole("d_model"), ssm.values.get("dt_rank", "auto")
+    found = [
+        ("d_state", "d_state", ssm.whole("d_state")),
+        ("dt_rank", "dt_rank", d_model and math.ceil(d_model / 16) if rank == "auto" else ssm.whole("dt_rank")),
+    ]
+    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
+
+
+def _config(
+    sizes: Mapping[str, Any], common: Mapping[str, Any], settings: Fields, ssm: Fields, where: object
+) -> CaduceusConfig:
+    return CaduceusConfig(**{**sizes, **common})
 
 
 CADUCEUS = Family(
@@ -40,7 +51,7 @@ CADUCEUS = Family(
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size", "swapped"),
     traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
-    head=_head,
+    head=head_of,
     head_objectives=lambda config: ("class:J",) if config.labels else (),
-    layouts=(caduceus_folder.layout(CaduceusConfig, sizes_of, AXES),),
+    layouts=(caduceus_folder.layout(caduceus_folder.Mixers(False, sizes_of, AXES, _stated, _config)),),
 )

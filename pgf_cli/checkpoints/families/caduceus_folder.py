@@ -1,4 +1,4 @@
-"""Folders of Caduceus as ``transformers`` saves them: Caduceus PH and PS, PlantCaduceus.
+"""Folders of Caduceus as ``transformers`` saves them: Caduceus PH and PS, PlantCaduceus, PlantCAD2.
 
 Published ones differ in what they leave out. In safetensors tied tensors are absent: the reverse mixer's projections
 and the head. Files of ``architectures: ["Caduceus"]`` (PlantCaduceus) have neither the prefix ``caduceus.`` nor a head,
@@ -8,10 +8,9 @@ only where ``fused_add_norm`` is false.
 Source: the repository kuleshov-group/caduceus and the files that it published.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,7 +30,7 @@ from pgf_cli.core.models.protocol import BaseIds
 
 MODEL_TYPE = "caduceus"
 _MASKED, _BARE, _CLASSIFIER = "CaduceusForMaskedLM", "Caduceus", "CaduceusForSequenceClassification"
-_NORM_EPS = 1e-5
+NORM_EPS = 1e-5
 
 _RENAMED = (
     (re.compile(r"^caduceus\."), ""),
@@ -45,23 +44,47 @@ _RENAMED = (
 _COMPLEMENTS = ("embedding.complement_map", "lm_head.complement_map")
 _SHARED = re.compile(r"^(layers\.\d+\.mixer\.)mamba_rev\.((?:in|out)_proj\..*)$")
 
+_MAMBA2_SIGN = ".mamba_fwd.dt_bias"
+
 TOKENS = {
-    16: (BaseIds(7, 8, 9, 10, 11), 3, "the tokens of Caduceus: A7 C8 G9 T10 N11"),
-    8: (BaseIds(3, 4, 5, 6, 2), 1, "the tokens of PlantCaduceus: a3 c4 g5 t6, N as [UNK]2"),
+    16: (BaseIds(7, 8, 9, 10, 11), 3, "the tokens of Caduceus"),
+    8: (BaseIds(3, 4, 5, 6, 2), 1, "the tokens of PlantCaduceus, N as [UNK]"),
 }
 """By the size of the vocabulary: what these models' tokenizers, which are code, make of the bases; and of [MASK]."""
 
-Sizes = Callable[[Mapping[str, Tensor], object], Mapping[str, int | bool]]
+
+class Mixers(NamedTuple):
+    """How mixers of one kind are made of tensors and settings."""
+
+    mamba2: bool
+    """Which of the two kinds they are."""
+    sizes: Callable[[Mapping[str, Tensor], object], Mapping[str, Any]]
+    axes: Mapping[str, Axis]
+    """Which tensor decides which size, for messages."""
+    stated: Callable[[Fields, Fields], list[SizeInSettings]]
+    """The sizes of the mixers alone in ssm_cfg, the second argument; the first one is the whole config.json."""
+    config: Callable[[Mapping[str, Any], Mapping[str, Any], Fields, Fields, object], Any]
+    """The model's config: from the sizes, further fields of it, config.json, ssm_cfg and where the tensors are."""
+    note: Callable[[Fields], str | None] = lambda ssm: None
+    """What is taken for granted, by ssm_cfg."""
 
 
-def layout(config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Layout:
-    """Return the layout of folders of Caduceus whose mixers have such a config."""
+def in_mamba_fwd(axes: Mapping[str, Axis]) -> dict[str, Axis]:
+    """Return the axes of a layer's one mixer as those of its forward mixer."""
+    return {
+        size: axis._replace(tensor=axis.tensor.replace("mixer.", "mixer.mamba_fwd.")) for size, axis in axes.items()
+    }
+
+
+def layout(mixers: Mixers) -> Layout:
+    """Return the layout of folders of Caduceus with such mixers: config.json does not tell which they are."""
     return Layout(
-        name="Hugging Face, Caduceus",
+        name="Hugging Face",
         supports=f"model_type {MODEL_TYPE}",
-        recognises=recognises,
-        read=lambda source, option: _read(source, option, config, sizes_of, axes),
+        recognises=lambda source: recognises(source) and _is_mamba2(source) == mixers.mamba2,
+        read=lambda source, option: _read(source, option, mixers),
         signs=("model_type", "architectures"),
+        folder_signs=(_MAMBA2_SIGN if mixers.mamba2 else ".mamba_fwd.x_proj.weight",),
     )
 
 
@@ -73,7 +96,12 @@ def recognises(source: Source) -> bool:
     return named == MODEL_TYPE or bool({_MASKED, _BARE, _CLASSIFIER} & set(architectures_of(source.settings)))
 
 
-def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes, axes: Mapping[str, Axis]) -> Reading:
+def _is_mamba2(source: Source) -> bool:
+    """Whether the mixers are Mamba-2's; PlantCAD2's config.json does not say so."""
+    return any(name.endswith((_MAMBA2_SIGN, ".mamba_rev.dt_bias")) for name in source.tensors)
+
+
+def _read(source: Source, option: str | None, mixers: Mixers) -> Reading:
     settings, (found, where, _) = source.folder_settings, source.weights
     _check_supported(settings)
     tensors = _renamed(found, where)
@@ -85,8 +113,9 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
         tensors["complement"] = complement
     if settings.flag("bidirectional_weight_tie") is not False:
         _share(tensors, settings, where)
-    sizes = sizes_of(tensors, where)
-    check_sizes(sizes, axes, _stated(settings), settings.where, where)
+    sizes, ssm = mixers.sizes(tensors, where), _ssm(settings)
+    stated = [*_stated(settings, ssm), *mixers.stated(settings, ssm)]
+    check_sizes(sizes, mixers.axes, stated, settings.where, where)
     tied = settings.flag("tie_word_embeddings") is not False
     classifier = _CLASSIFIER in architectures_of(settings)
     head = not classifier
@@ -95,28 +124,27 @@ def _read(source: Source, option: str | None, config: type[Any], sizes_of: Sizes
     letters, mask = _letters(source, option, settings, int(sizes["vocab_size"]))
     if complement is not None and letters.base_ids is not None:
         _check_complement(complement, letters.base_ids, where)
-    ssm = _ssm(settings)
+    fields = {
+        "norm_eps": settings.positive("norm_epsilon") or NORM_EPS,
+        "projection_bias": ssm.flag("bias") is True,
+        "conv_bias": ssm.flag("conv_bias") is not False,
+        "head": head,
+        "tied": tied,
+        "both_strands": both_strands,
+        # Left out, it is true: the default of Caduceus's own config.
+        "swapped": both_strands and settings.flag("fused_add_norm") is not False,
+        "mask_id": mask,
+        # Beside a language model such a head is no part of it.
+        "labels": extent(tensors, LABELS, where) if classifier else 0,
+        "pools_last": classifier and _pools_last(settings),
+    }
+    pooled = f"the score is taken of the {'last base' if fields['pools_last'] else 'mean over all bases'}" * classifier
     return Reading(
-        config(
-            **sizes,
-            norm_eps=settings.positive("norm_epsilon") or _NORM_EPS,
-            projection_bias=ssm.flag("bias") is True,
-            conv_bias=ssm.flag("conv_bias") is not False,
-            head=head,
-            tied=tied,
-            # Left out, it is true: the default of Caduceus's own config.
-            swapped=both_strands and settings.flag("fused_add_norm") is not False,
-            mask_id=mask,
-            # Beside a language model such a head is no part of it.
-            labels=extent(tensors, LABELS, where) if classifier else 0,
-            pools_last=classifier and _pools_last(settings),
-        ),
+        mixers.config(sizes, fields, settings, ssm, where),
         tensors,
         letters,
         frozenset(name for name in tensors if name.startswith(("layers.", "embedding.", "norm_f."))),
-        f"the score is taken of the {'last base' if _pools_last(settings) else 'mean over all bases'}"
-        if classifier
-        else None,
+        "; ".join(filter(None, (mixers.note(ssm), pooled))) or None,
     )
 
 
@@ -231,19 +259,17 @@ def _ssm(settings: Fields) -> Fields:
     return Fields(values, f"{settings.where}: ssm_cfg")
 
 
-def _stated(settings: Fields) -> list[SizeInSettings]:
+def _stated(settings: Fields, ssm: Fields) -> list[SizeInSettings]:
+    """The sizes that config.json states of mixers of any kind."""
     if settings.whole("n_layer") is None:
         raise CheckpointError(f"{settings.where} has no n_layer; get the config.json that the weights came with.")
-    ssm, d_model, vocab = _ssm(settings), settings.whole("d_model"), settings.whole("vocab_size")
+    d_model, vocab = settings.whole("d_model"), settings.whole("vocab_size")
     expand, multiple = ssm.whole("expand"), settings.whole("pad_vocab_size_multiple") or 8
-    rank = ssm.values.get("dt_rank", "auto")
     found = [
         ("d_model", "d_model", d_model),
         ("n_layer", "n_layer", settings.whole("n_layer")),
         ("d_inner", "expand x d_model", expand and d_model and expand * d_model),
-        ("d_state", "d_state", ssm.whole("d_state")),
         ("d_conv", "d_conv", ssm.whole("d_conv")),
-        ("dt_rank", "dt_rank", d_model and math.ceil(d_model / 16) if rank == "auto" else ssm.whole("dt_rank")),
         ("vocab_size", f"vocab_size, padded to a multiple of {multiple},", vocab and -(-vocab // multiple) * multiple),
     ]
     return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]

@@ -2,15 +2,8 @@
 
 from pgf_cli.checkpoints.families import caduceus_causal, mamba_bare, mamba_hugging_face, mamba_ssm, orthrus
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, sizes_of
-from pgf_cli.checkpoints.family import Family, Head
+from pgf_cli.checkpoints.family import Family, head_of
 from pgf_cli.core.models import MambaConfig, MambaLM
-
-
-def _head(config: MambaConfig) -> Head:
-    if not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
-
 
 MAMBA = Family(
     name="mamba",
@@ -21,7 +14,7 @@ MAMBA = Family(
     # Weights that lost their last layers would otherwise be a smaller model.
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size"),
     vocabulary=lambda config: None if config.one_hot else config.vocab_size,
-    head=_head,
+    head=head_of,
     head_objectives=lambda config: ("class:J",) if config.labels else (),
     layouts=(
         mamba_ssm.LAYOUT,

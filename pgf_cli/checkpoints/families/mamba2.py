@@ -2,15 +2,8 @@
 
 from pgf_cli.checkpoints.families import mamba2_hugging_face, mamba2_ssm
 from pgf_cli.checkpoints.families.mamba2_sizes import SIZE_AXES, sizes_of
-from pgf_cli.checkpoints.family import Family, Head
+from pgf_cli.checkpoints.family import Family, head_of
 from pgf_cli.core.models import Mamba2Config, Mamba2LM
-
-
-def _head(config: Mamba2Config) -> Head:
-    if not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
-
 
 MAMBA2 = Family(
     name="mamba2",
@@ -21,6 +14,6 @@ MAMBA2 = Family(
     # Weights that lost their last layers would otherwise be a smaller model.
     required=("d_model", "n_layer", "heads", "head_dim", "d_state", "d_conv", "vocab_size"),
     vocabulary=lambda config: config.vocab_size,
-    head=_head,
+    head=head_of,
     layouts=(mamba2_ssm.LAYOUT, mamba2_hugging_face.LAYOUT),
 )

@@ -35,18 +35,9 @@ def read_mamba2(
     settings, where = source.folder_settings.where, source.weights.where
 
     def config(sizes: Mapping[str, Any], described: Description) -> Mamba2Config:
-        values = {name: value for name, value in sizes.items() if name not in {"d_inner", MAPS}}
-        for whole, what in ((sizes[MAPS], "rows of B and of C"), (sizes["heads"], "heads")):
-            if whole % groups.number:
-                raise CheckpointError(
-                    f"{settings} says {groups.field} = {groups.number}, but the {whole} {what} in {where} cannot be "
-                    "shared out among so many groups; get weights and settings again."
-                )
         return Mamba2Config(
-            **values,
+            **in_groups(sizes, groups, settings, where),
             **options,
-            groups=groups.number,
-            d_state=sizes[MAPS] // groups.number,
             norm_eps=described.norm_eps,
             projection_bias=described.projection_bias,
             conv_bias=described.conv_bias,
@@ -55,6 +46,28 @@ def read_mamba2(
         )
 
     return read_described(source, described, option, Kind(all_sizes, SIZE_AXES, config))
+
+
+def in_groups(sizes: Mapping[str, Any], groups: Groups, settings: object, where: object) -> dict[str, Any]:
+    """Return the sizes by the fields of ``Mamba2Config``, once the number of groups is known.
+
+    Args:
+        sizes: of ``all_sizes``.
+        groups: those of B and C.
+        settings: where they were read, for messages.
+        where: where the tensors were read, for messages.
+
+    Raises:
+        CheckpointError: heads or states cannot be shared out among so many.
+    """
+    for whole, what in ((sizes[MAPS], "rows of B and of C"), (sizes["heads"], "heads")):
+        if whole % groups.number:
+            raise CheckpointError(
+                f"{settings} says {groups.field} = {groups.number}, but the {whole} {what} in {where} cannot be "
+                "shared out among so many groups; get weights and settings again."
+            )
+    values = {name: value for name, value in sizes.items() if name not in {"d_inner", MAPS}}
+    return {**values, "groups": groups.number, "d_state": sizes[MAPS] // groups.number}
 
 
 def limits(settings: Fields, name: str) -> dict[str, float | None]:

@@ -3,6 +3,8 @@
 Source: the configuration and the Mamba2 module of the state-spaces/mamba repository.
 """
 
+from typing import Any
+
 from pgf_cli.checkpoints.errors import shown
 from pgf_cli.checkpoints.families import mamba_ssm
 from pgf_cli.checkpoints.families.mamba2_folder import Groups, limits, read_mamba2
@@ -28,10 +30,10 @@ def read(source: Source, option: str | None) -> Reading:
     settings = source.folder_settings
     mamba_ssm.check_blocks(settings)
     layers = mamba_ssm.layers_of(settings)
-    _check_layers(layers, settings.whole("d_model"))
-    groups = Groups(layers.whole("ngroups") or 1, "ssm_cfg.ngroups")
+    check_layers(layers, settings.whole("d_model"))
+    groups = groups_of(layers)
     described = Description(
-        stated=_stated(settings, layers, groups.number),
+        stated=[*mamba_ssm.common_sizes(settings, layers), *own_sizes(layers, groups)],
         norm_eps=mamba_ssm.NORM_EPS,
         projection_bias=layers.flag("bias") is True,
         conv_bias=layers.flag("conv_bias") is not False,
@@ -39,11 +41,25 @@ def read(source: Source, option: str | None) -> Reading:
         tied=settings.flag("tie_embeddings") is not False,
         tied_field="tie_embeddings",
     )
-    options = {"gated_norm": layers.flag("rmsnorm") is not False, **limits(layers, "dt_limit")}
-    return read_mamba2(source, described, groups, options, option)
+    return read_mamba2(source, described, groups, options_of(layers), option)
 
 
-def _check_layers(layers: Fields, d_model: int | None) -> None:
+def groups_of(layers: Fields) -> Groups:
+    """Return how many groups the settings of the layers name: one where they name none, as Mamba2 has it."""
+    return Groups(layers.whole("ngroups") or 1, "ssm_cfg.ngroups")
+
+
+def options_of(layers: Fields) -> dict[str, Any]:
+    """Return fields of ``Mamba2Config`` that are no sizes."""
+    return {"gated_norm": layers.flag("rmsnorm") is not False, **limits(layers, "dt_limit")}
+
+
+def check_layers(layers: Fields, d_model: int | None) -> None:
+    """Refuse what is more than a recurrence, or has its parts in another order.
+
+    Raises:
+        UnsupportedArchitectureError: the message says by which field.
+    """
     if layers.flag("norm_before_gate"):
         raise mamba_ssm.unsupported(layers, "norm_before_gate = true")
     if (activation := layers.values.get("activation", "swish")) not in {"silu", "swish"}:
@@ -53,15 +69,15 @@ def _check_layers(layers: Fields, d_model: int | None) -> None:
         raise mamba_ssm.unsupported(layers, f"d_ssm = {d_ssm} (an MLP beside the recurrence)")
 
 
-def _stated(settings: Fields, layers: Fields, groups: int) -> list[SizeInSettings]:
+def own_sizes(layers: Fields, groups: Groups) -> list[SizeInSettings]:
+    """Return the sizes that the settings of the layers state and that Mamba1 does not have."""
     d_state = layers.whole("d_state")
     found = [
         ("head_dim", "headdim", layers.whole("headdim")),
-        (MAPS, "ngroups x d_state", d_state and groups * d_state),
+        (MAPS, "ngroups x d_state", d_state and groups.number * d_state),
         ("skip_per_channel", "D_has_hdim", layers.flag("D_has_hdim")),
     ]
-    common = mamba_ssm.common_sizes(settings, layers)
-    return [*common, *(SizeInSettings(size, field, value) for size, field, value in found if value is not None)]
+    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
 
 
 LAYOUT = Layout(
@@ -70,5 +86,6 @@ LAYOUT = Layout(
     recognises=recognises,
     read=read,
     signs=("d_model", "n_layer", "ssm_cfg"),
+    folder_signs=(".mixer.dt_bias",),
 )
 """Also where the config does not name its layers, and the tensors show them."""

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import known_alphabet
-from pgf_cli.checkpoints.errors import MissingTensorError, TensorError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.errors import TensorError, UnsupportedArchitectureError
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, count_layers
-from pgf_cli.checkpoints.family import HEAD, Family, Head
+from pgf_cli.checkpoints.family import HEAD, Family, head_of
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
 from pgf_cli.checkpoints.sizes import Axis, extents
 from pgf_cli.core.models import BaseIds, KdaConfig, KdaLM
@@ -66,8 +66,6 @@ def _read(source: Source, option: str | None) -> Reading:
     weights = source.weights
     _refuse_other_layers(weights.tensors, weights.where)
     tensors = {_short(name): tensor for name, tensor in weights.tensors.items()}
-    if EMBEDDING not in tensors:
-        raise MissingTensorError("tok_emb.weight", weights.where)
     sizes = _sizes(tensors, weights.where)
     tied = HEAD not in tensors or torch.equal(tensors[HEAD], tensors[EMBEDDING])
     if tied:
@@ -97,12 +95,6 @@ def _short(name: str) -> str:
     return name
 
 
-def _head(config: KdaConfig) -> Head:
-    if not config.head:
-        return "none"
-    return "tied" if config.tied else "own"
-
-
 KDA = Family(
     name="kda",
     config=KdaConfig,
@@ -111,7 +103,7 @@ KDA = Family(
     axes=_AXES,
     required=("d_model", "n_layer", "heads", "d_conv", "d_mlp", "vocab_size"),
     vocabulary=lambda config: config.vocab_size,
-    head=_head,
+    head=head_of,
     layouts=(
         Layout(
             name="Mnemos-DNA",

@@ -1,4 +1,4 @@
-"""Caduceus: Mamba layers that read in both directions, of one strand (PH) or of both side by side (PS).
+"""Caduceus: Mamba or Mamba-2 layers that read in both directions, of one strand (PH) or of both side by side (PS).
 
     r <- r' + M_fwd(norm r') + flip M_rev(flip norm r'),    r' = r, or for PS with swapped strands, see below
 
@@ -11,7 +11,7 @@ Source: Schiff et al. 2024; arithmetic of the repository kuleshov-group/caduceus
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from pgf_cli.core.choices import OutputLayer
 from pgf_cli.core.models.branch import Branch, Mixer
-from pgf_cli.core.models.embedding import TokenId, standard_normal_embedding
+from pgf_cli.core.models.embedding import NONE, UNSAID, Count, TokenId, standard_normal_embedding
 from pgf_cli.core.models.head import Head
-from pgf_cli.core.models.mamba_block import MambaConfig, MambaMixer
+from pgf_cli.core.models.mamba2_block import Mamba2Config, Mamba2Mixer, in_width
+from pgf_cli.core.models.mamba_block import MambaMixer, MambaSizes
 from pgf_cli.core.models.norms import RMSNorm
 from pgf_cli.core.models.protocol import BaseIds
 from pgf_cli.core.models.two_direction import Pass, TwoDirectionModel
@@ -88,9 +89,9 @@ class TwoStrandSizes(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class CaduceusConfig(MambaConfig):
-    """Sizes of a Caduceus of Mamba-1 mixers."""
+@dataclass(frozen=True, kw_only=True)
+class StrandSettings:
+    """What these models are asked beside the sizes of their mixers."""
 
     both_strands: bool = False
     """Whether the reverse complement is read beside the sequence (PS)."""
@@ -98,6 +99,20 @@ class CaduceusConfig(MambaConfig):
     """Whether the strands are exchanged before every layer, as in all published PS models."""
     mask_id: TokenId = NO_MASK
     """Token of [MASK]; -1: there is none."""
+    labels: Count = field(default=NONE, metadata=UNSAID)
+    """How many scores a classification or regression head gives; 0: there is none."""
+    pools_last: bool = field(default=False, metadata=UNSAID)
+    """Whether that head reads the last base's hidden state; else the mean over all."""
+
+
+@dataclass(frozen=True)
+class CaduceusConfig(StrandSettings, MambaSizes):
+    """Sizes of a Caduceus of Mamba-1 mixers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaduceusMamba2Config(StrandSettings, Mamba2Config):
+    """Sizes of a Caduceus of Mamba-2 mixers."""
 
 
 class TwoMixers(nn.Module):
@@ -236,3 +251,16 @@ class CaduceusLM(Caduceus):
     def width(self) -> int:
         """That of in_proj's result, 2 E."""
         return 2 * self.config.d_inner
+
+
+class CaduceusMamba2LM(Caduceus):
+    """Caduceus of Mamba-2 mixers, such as PlantCAD2."""
+
+    def __init__(self, config: CaduceusMamba2Config, base_ids: BaseIds, output: OutputLayer) -> None:
+        super().__init__(config, base_ids, output, lambda: Mamba2Mixer(config))
+        self.config = config
+
+    @property
+    def width(self) -> int:
+        """That of in_proj's result, for z, u, B, C and the step sizes."""
+        return in_width(self.config)

@@ -85,6 +85,11 @@ class Mamba2Config:
         return self.heads * self.head_dim
 
 
+def in_width(config: Mamba2Config) -> int:
+    """Return the width of in_proj's result, for z, u, B, C and the step sizes."""
+    return 2 * (config.d_inner + config.groups * config.d_state) + config.heads
+
+
 class Mamba2LayerState(NamedTuple):
     """What one layer hands to the next tile."""
 

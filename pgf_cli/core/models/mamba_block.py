@@ -23,8 +23,8 @@ from pgf_cli.core.ops.selective_scan import Scan
 
 
 @dataclass(frozen=True)
-class MambaConfig:
-    """Sizes of a Mamba language model."""
+class MambaSizes:
+    """Sizes of a language model of Mamba mixers, whichever way they are put together."""
 
     d_model: int
     """Model width D."""
@@ -47,6 +47,12 @@ class MambaConfig:
     """Whether there is a language-model head; without it the output is ``hidden``."""
     tied: bool = True
     """Whether the head is the embedding."""
+
+
+@dataclass(frozen=True)
+class MambaConfig(MambaSizes):
+    """Sizes of a causal Mamba language model."""
+
     labels: Count = field(default=NONE, metadata=UNSAID)
     """How many scores a classification or regression head gives; 0: there is none."""
     pools_last: bool = field(default=False, metadata=UNSAID)
@@ -86,7 +92,7 @@ class MixerTrace(NamedTuple):
 class MambaMixer(Mixer):
     """A Mamba block without its norm and residual connection."""
 
-    def __init__(self, config: MambaConfig) -> None:
+    def __init__(self, config: MambaSizes) -> None:
         super().__init__()
         E, N, R, D = config.d_inner, config.d_state, config.dt_rank, config.d_model
         self.splits = [R, N, N]
