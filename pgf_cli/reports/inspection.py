@@ -89,8 +89,8 @@ def _bytes(inspection: Inspection) -> Iterator[tuple[str, str]]:
     state, memory, lengths = inspection.state_bytes, inspection.memory_bytes, inspection.lengths
     yield (
         "between tiles",
-        f"{_STATES[inspection.traversal]} of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more for each tangent "
-        f"direction, in {memory.dtype}",
+        f"{_STATES[inspection.traversal]} of {readable_bytes(state.primal)}, and {readable_bytes(state.tangent)} more "
+        f"for each tangent direction, in {memory.dtype}",
     )
     yield (
         "memory",
