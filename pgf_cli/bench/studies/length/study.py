@@ -30,7 +30,7 @@ SNAPSHOT_BUDGET = 4 * 10**6
 """Bytes; little enough that the longer sequences' states are computed twice."""
 
 LENGTHS: dict[Effort, tuple[int, ...]] = {
-    "quick": (10_000, 50_000, 100_000),
+    "quick": (10_000, 20_000, 50_000),
     "published": (10_000, 100_000, 1_000_000, 10_000_000),
     "extended": (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
 }

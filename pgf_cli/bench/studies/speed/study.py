@@ -58,7 +58,7 @@ class Workload(NamedTuple):
 
 
 EFFORTS: dict[Effort, Workload] = {
-    "quick": Workload(2, 1.0, (2048, 512, 1024, 256, 512), False),
+    "quick": Workload(1, 1.0, (2048, 512, 1024, 256, 512), False),
     "published": Workload(5, 30.0, (16384, 4096, 10000, 4096, 16384), True),
     "extended": Workload(11, 600.0, (65536, 4096, 10000, 4096, 16384), True),
 }
