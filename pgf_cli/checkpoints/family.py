@@ -53,6 +53,20 @@ def head_of(config: HeadSettings) -> Head:
     return "tied" if config.tied else "own"
 
 
+class ScoreSettings(Protocol):
+    """A config that says how many scores a classification or regression head gives."""
+
+    @property
+    def labels(self) -> int:
+        """How many; 0: there is no such head."""
+        ...
+
+
+def score_objectives(config: ScoreSettings) -> tuple[str, ...]:
+    """Return the objectives of a classification or regression head."""
+    return ("class:J",) if config.labels else ()
+
+
 def _headless(_: object) -> Head:
     return "none"
 

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import OPTION_EXAMPLE, known_alphabet
-from pgf_cli.checkpoints.errors import AlphabetError, TensorError, UnsupportedArchitectureError
-from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, count_layers
+from pgf_cli.checkpoints.errors import AlphabetError, UnsupportedArchitectureError
+from pgf_cli.checkpoints.families.mamba2_sizes import MAPS, SIZE_AXES, all_sizes
+from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING
 from pgf_cli.checkpoints.family import HEAD, Family
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
-from pgf_cli.checkpoints.sizes import Axis, extent, extents
+from pgf_cli.checkpoints.sizes import Axis, extent
 from pgf_cli.core.models import BarcodeMambaConfig, BarcodeMambaLM, BaseIds
 
 CHARACTER_IDS = BaseIds(3, 4, 5, 6, 7)
@@ -25,16 +26,13 @@ CHARACTER_IDS = BaseIds(3, 4, 5, 6, 7)
 CHARACTER_ROWS = 8
 
 _LAYER = "layers.0"
-_CONV = f"{_LAYER}.mixer.conv1d.weight"
+_SIZES = ("d_model", "n_layer", "heads", "head_dim", "d_conv", "vocab_size")
+"""Those that a mixer shares with a Mamba-2's."""
 _AXES = {
-    "d_model": Axis(EMBEDDING, 2, 1),
-    "heads": Axis(f"{_LAYER}.mixer.A_log", 1, 0),
-    "d_conv": Axis(_CONV, 3, 2),
+    **{size: axis for size, axis in SIZE_AXES.items() if size in _SIZES},
+    "d_state": SIZE_AXES[MAPS],
     "d_mlp": Axis(f"{_LAYER}.mlp.fc1.weight", 2, 0),
-    "vocab_size": Axis(EMBEDDING, 2, 0),
 }
-_INNER = Axis(f"{_LAYER}.mixer.out_proj.weight", 2, 1)
-_CONVOLVED = Axis(_CONV, 3, 0)
 
 _PREFIX = "backbone."
 _NAMES = {"embeddings.word_embeddings.weight": EMBEDDING, "head.weight": HEAD}
@@ -50,21 +48,13 @@ def _sizes(tensors: Mapping[str, Tensor], where: object) -> dict[str, int]:
     Raises:
         TensorError: one is missing, or they contradict each other.
     """
-    found = extents(tensors, _AXES, where)
-    inner, convolved = extent(tensors, _INNER, where), extent(tensors, _CONVOLVED, where)
-    head_dim, rest = divmod(inner, found["heads"])
-    if rest or not head_dim:
-        raise TensorError(
-            f"{where}: {_INNER.tensor} has {inner} columns, but {_AXES['heads'].tensor} has {found['heads']} heads; "
-            "the checkpoint is of another family or damaged."
-        )
-    d_state, rest = divmod(convolved - inner, 2)
-    if rest or d_state < 1:
-        raise TensorError(
-            f"{where}: {_CONV} has {convolved} channels, expected {inner} and an even number more for B and C; "
-            "the checkpoint is of another family or damaged."
-        )
-    return {**found, "n_layer": count_layers(tensors, where), "head_dim": head_dim, "d_state": d_state}
+    mixer = all_sizes(tensors, where)
+    # One group: the rows of B are the states.
+    return {
+        **{size: mixer[size] for size in _SIZES},
+        "d_mlp": extent(tensors, _AXES["d_mlp"], where),
+        "d_state": mixer[MAPS],
+    }
 
 
 def _recognises(source: Source) -> bool:

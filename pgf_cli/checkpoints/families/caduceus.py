@@ -1,6 +1,5 @@
 """Caduceus language models of Mamba-1 mixers; names of tensors are those of ``pgf_cli.core.models.caduceus``."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +9,10 @@ from pgf_cli.checkpoints.families import caduceus_folder
 from pgf_cli.checkpoints.families.caduceus_folder import in_mamba_fwd
 from pgf_cli.checkpoints.families.mamba_sizes import AXES as MAMBA_AXES
 from pgf_cli.checkpoints.families.mamba_sizes import count_layers
-from pgf_cli.checkpoints.family import Family, head_of
+from pgf_cli.checkpoints.families.mamba_ssm import mamba1_sizes
+from pgf_cli.checkpoints.family import Family, head_of, score_objectives
 from pgf_cli.checkpoints.fields import Fields
-from pgf_cli.checkpoints.sizes import SizeInSettings, extents
+from pgf_cli.checkpoints.sizes import extents
 from pgf_cli.core.models.caduceus import CaduceusConfig, CaduceusLM
 
 AXES = in_mamba_fwd(MAMBA_AXES)
@@ -25,15 +25,6 @@ def sizes_of(tensors: Mapping[str, Tensor], where: object) -> dict[str, int | bo
         "n_layer": count_layers(tensors, where),
         "both_strands": "complement" in tensors,
     }
-
-
-def _stated(settings: Fields, ssm: Fields) -> list[SizeInSettings]:
-    d_model, rank = settings.whole("d_model"), ssm.values.get("dt_rank", "auto")
-    found = [
-        ("d_state", "d_state", ssm.whole("d_state")),
-        ("dt_rank", "dt_rank", d_model and math.ceil(d_model / 16) if rank == "auto" else ssm.whole("dt_rank")),
-    ]
-    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
 
 
 def _config(
@@ -52,6 +43,6 @@ CADUCEUS = Family(
     traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
     head=head_of,
-    head_objectives=lambda config: ("class:J",) if config.labels else (),
-    layouts=(caduceus_folder.layout(caduceus_folder.Mixers(False, sizes_of, AXES, _stated, _config)),),
+    head_objectives=score_objectives,
+    layouts=(caduceus_folder.layout(caduceus_folder.Mixers(False, sizes_of, AXES, mamba1_sizes, _config)),),
 )

@@ -6,13 +6,9 @@ HyenaDNA's scheme: 12, padded to 16 rows; a model of another number of rows is n
 Source: ``configs/model/mamba.yaml`` and the tokenizer of the Caduceus repository; the model of state-spaces/mamba.
 """
 
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor
-
 from pgf_cli.checkpoints.alphabets import known_alphabet
 from pgf_cli.checkpoints.bare import refuse_beside_settings
+from pgf_cli.checkpoints.families.mamba_folder import repeats_embedding
 from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, sizes_as
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
@@ -50,7 +46,7 @@ def read(source: Source, option: str | None) -> Reading:
     weights = source.weights
     tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in weights.tensors.items()}
     sizes = sizes_as(tensors, weights.where, one_hot=False)
-    tied = HEAD not in tensors or _equal(tensors, HEAD, EMBEDDING)
+    tied = HEAD not in tensors or repeats_embedding(tensors)
     config = MambaConfig(
         **sizes,
         norm_eps=_NORM_EPS,
@@ -67,10 +63,6 @@ def read(source: Source, option: str | None) -> Reading:
     letters = known_alphabet(option, HYENADNA_IDS, config.vocab_size, "HyenaDNA's token ids, by its 16 rows")
     note = f"norm_eps is taken to be {_NORM_EPS:g}, as mamba_ssm has it"
     return Reading(config, tensors, letters, inside, note)
-
-
-def _equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
-    return tensors[one].shape == tensors[other].shape and torch.equal(tensors[one].double(), tensors[other].double())
 
 
 LAYOUT = Layout(

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from pgf_cli.checkpoints.alphabets import Alphabet
 from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
-from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING, LABELS
-from pgf_cli.checkpoints.family import HEAD
+from pgf_cli.checkpoints.families.mamba_folder import renamed, without_tied_head
+from pgf_cli.checkpoints.families.mamba_sizes import LABELS
+from pgf_cli.checkpoints.families.mamba_ssm import NORM_EPS, common_sizes, layers_of
 from pgf_cli.checkpoints.fields import Fields
-from pgf_cli.checkpoints.fitting import check_values
 from pgf_cli.checkpoints.folder_alphabet import folder_alphabet
 from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
 from pgf_cli.checkpoints.sizes import Axis, SizeInSettings, check_sizes, extent
@@ -30,7 +30,6 @@ from pgf_cli.core.models.protocol import BaseIds
 
 MODEL_TYPE = "caduceus"
 _MASKED, _BARE, _CLASSIFIER = "CaduceusForMaskedLM", "Caduceus", "CaduceusForSequenceClassification"
-NORM_EPS = 1e-5
 
 _RENAMED = (
     (re.compile(r"^caduceus\."), ""),
@@ -104,7 +103,7 @@ def _is_mamba2(source: Source) -> bool:
 def _read(source: Source, option: str | None, mixers: Mixers) -> Reading:
     settings, (found, where, _) = source.folder_settings, source.weights
     _check_supported(settings)
-    tensors = _renamed(found, where)
+    tensors = renamed(found, _short_name, where)
     both_strands = settings.flag("rcps") is True
     complement = _complement(tensors, settings, where) if both_strands else None
     for name in _COMPLEMENTS:
@@ -113,14 +112,14 @@ def _read(source: Source, option: str | None, mixers: Mixers) -> Reading:
         tensors["complement"] = complement
     if settings.flag("bidirectional_weight_tie") is not False:
         _share(tensors, settings, where)
-    sizes, ssm = mixers.sizes(tensors, where), _ssm(settings)
-    stated = [*_stated(settings, ssm), *mixers.stated(settings, ssm)]
+    sizes, ssm = mixers.sizes(tensors, where), layers_of(settings)
+    stated = [*common_sizes(settings, ssm), *mixers.stated(settings, ssm)]
     check_sizes(sizes, mixers.axes, stated, settings.where, where)
     tied = settings.flag("tie_word_embeddings") is not False
     classifier = _CLASSIFIER in architectures_of(settings)
     head = not classifier
     if head and tied:
-        _drop_tied_head(tensors, settings, where)
+        tensors = without_tied_head(tensors, "tie_word_embeddings", settings.where, where)
     letters, mask = _letters(source, option, settings, int(sizes["vocab_size"]))
     if complement is not None and letters.base_ids is not None:
         _check_complement(complement, letters.base_ids, where)
@@ -164,16 +163,10 @@ def _unsupported(settings: Fields, found: str) -> UnsupportedArchitectureError:
     )
 
 
-def _renamed(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        short = name
-        for pattern, by in _RENAMED:
-            short = pattern.sub(by, short)
-        if short in renamed:
-            raise CheckpointError(f"{where} holds {short} under two names, one of them {name}; save it with one.")
-        renamed[short] = tensor
-    return renamed
+def _short_name(name: str) -> str:
+    for pattern, by in _RENAMED:
+        name = pattern.sub(by, name)
+    return name
 
 
 def _complement(tensors: Mapping[str, Tensor], settings: Fields, where: object) -> Tensor:
@@ -212,18 +205,6 @@ def _share(tensors: dict[str, Tensor], settings: Fields, where: object) -> None:
             )
 
 
-def _drop_tied_head(tensors: dict[str, Tensor], settings: Fields, where: object) -> None:
-    head = tensors.pop(HEAD, None)
-    if head is None or EMBEDDING not in tensors:
-        return
-    check_values(HEAD, head, where)
-    if not torch.equal(head, tensors[EMBEDDING]):
-        raise CheckpointError(
-            f"{settings.where} says tie_word_embeddings = true, but in {where} {HEAD} is not {EMBEDDING}; "
-            "if the model was trained with a head of its own, set tie_word_embeddings to false."
-        )
-
-
 def _pools_last(settings: Fields) -> bool:
     """Whether a classifier reads the last base's hidden state; left out, it is the mean, its class's own default."""
     pooling = settings.text("pooling_strategy") or "mean"
@@ -250,26 +231,3 @@ def _letters(source: Source, option: str | None, settings: Fields, vocab: int) -
     if option is None and ids is not None and not listed and "alphabet" not in settings.values:
         return Alphabet(ids, words), mask
     return folder_alphabet(source.path, settings, option, vocab, source.inputs), mask
-
-
-def _ssm(settings: Fields) -> Fields:
-    values = settings.values.get("ssm_cfg") or {}
-    if not isinstance(values, Mapping):
-        raise settings.wrong("ssm_cfg", "an object with the settings of the layers")
-    return Fields(values, f"{settings.where}: ssm_cfg")
-
-
-def _stated(settings: Fields, ssm: Fields) -> list[SizeInSettings]:
-    """The sizes that config.json states of mixers of any kind."""
-    if settings.whole("n_layer") is None:
-        raise CheckpointError(f"{settings.where} has no n_layer; get the config.json that the weights came with.")
-    d_model, vocab = settings.whole("d_model"), settings.whole("vocab_size")
-    expand, multiple = ssm.whole("expand"), settings.whole("pad_vocab_size_multiple") or 8
-    found = [
-        ("d_model", "d_model", d_model),
-        ("n_layer", "n_layer", settings.whole("n_layer")),
-        ("d_inner", "expand x d_model", expand and d_model and expand * d_model),
-        ("d_conv", "d_conv", ssm.whole("d_conv")),
-        ("vocab_size", f"vocab_size, padded to a multiple of {multiple},", vocab and -(-vocab // multiple) * multiple),
-    ]
-    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]

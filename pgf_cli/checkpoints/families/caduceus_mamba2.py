@@ -7,10 +7,11 @@ from torch import Tensor
 
 from pgf_cli.checkpoints.errors import CheckpointError
 from pgf_cli.checkpoints.families import caduceus_folder, mamba2_sizes
-from pgf_cli.checkpoints.families.caduceus_folder import NORM_EPS, in_mamba_fwd
+from pgf_cli.checkpoints.families.caduceus_folder import in_mamba_fwd
 from pgf_cli.checkpoints.families.mamba2_folder import in_groups
 from pgf_cli.checkpoints.families.mamba2_ssm import check_layers, groups_of, options_of, own_sizes
-from pgf_cli.checkpoints.family import Family, head_of
+from pgf_cli.checkpoints.families.mamba_ssm import NORM_EPS
+from pgf_cli.checkpoints.family import Family, head_of, score_objectives
 from pgf_cli.checkpoints.fields import Fields
 from pgf_cli.checkpoints.sizes import SizeInSettings
 from pgf_cli.core.models.caduceus import CaduceusMamba2Config, CaduceusMamba2LM
@@ -63,6 +64,6 @@ CADUCEUS_MAMBA2 = Family(
     traversal="layer by layer",
     vocabulary=lambda config: config.vocab_size,
     head=head_of,
-    head_objectives=lambda config: ("class:J",) if config.labels else (),
+    head_objectives=score_objectives,
     layouts=(caduceus_folder.layout(caduceus_folder.Mixers(True, _all_sizes, SIZE_AXES, _stated, _config, _note)),),
 )

@@ -2,7 +2,7 @@
 
 from pgf_cli.checkpoints.families import caduceus_causal, mamba_bare, mamba_hugging_face, mamba_ssm, orthrus
 from pgf_cli.checkpoints.families.mamba_sizes import AXES, sizes_of
-from pgf_cli.checkpoints.family import Family, head_of
+from pgf_cli.checkpoints.family import Family, head_of, score_objectives
 from pgf_cli.core.models import MambaConfig, MambaLM
 
 MAMBA = Family(
@@ -15,7 +15,7 @@ MAMBA = Family(
     required=("d_model", "n_layer", "d_inner", "d_state", "d_conv", "dt_rank", "vocab_size"),
     vocabulary=lambda config: None if config.one_hot else config.vocab_size,
     head=head_of,
-    head_objectives=lambda config: ("class:J",) if config.labels else (),
+    head_objectives=score_objectives,
     layouts=(
         mamba_ssm.LAYOUT,
         mamba_hugging_face.LAYOUT,

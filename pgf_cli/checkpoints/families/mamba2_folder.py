@@ -35,15 +35,7 @@ def read_mamba2(
     settings, where = source.folder_settings.where, source.weights.where
 
     def config(sizes: Mapping[str, Any], described: Description) -> Mamba2Config:
-        return Mamba2Config(
-            **in_groups(sizes, groups, settings, where),
-            **options,
-            norm_eps=described.norm_eps,
-            projection_bias=described.projection_bias,
-            conv_bias=described.conv_bias,
-            head=described.head,
-            tied=described.tied,
-        )
+        return Mamba2Config(**in_groups(sizes, groups, settings, where), **options, **described.fields)
 
     return read_described(source, described, option, Kind(all_sizes, SIZE_AXES, config))
 

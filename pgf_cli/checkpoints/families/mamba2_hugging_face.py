@@ -4,13 +4,12 @@
 other was in old configs and never did anything.
 """
 
-from pgf_cli.checkpoints.errors import CheckpointError, UnsupportedArchitectureError, shown
 from pgf_cli.checkpoints.families.mamba2_folder import Groups, limits, read_mamba2
 from pgf_cli.checkpoints.families.mamba2_sizes import MAPS
 from pgf_cli.checkpoints.families.mamba_folder import Description
-from pgf_cli.checkpoints.families.mamba_hugging_face import has_head
+from pgf_cli.checkpoints.families.mamba_hugging_face import check_activation, has_head, named, sizes_in
 from pgf_cli.checkpoints.fields import Fields
-from pgf_cli.checkpoints.layout import Layout, Reading, Source, architectures_of
+from pgf_cli.checkpoints.layout import Layout, Reading, Source
 from pgf_cli.checkpoints.sizes import SizeInSettings
 
 _CAUSAL, _HEADLESS = "Mamba2ForCausalLM", "Mamba2Model"
@@ -28,12 +27,7 @@ _GROUPS = 8
 
 def recognises(source: Source) -> bool:
     """Whether config.json says that this is a Mamba-2 of transformers."""
-    if source.settings is None:
-        return False
-    family = source.settings.text("model_type")
-    if family is not None:
-        return family == "mamba2"
-    return bool({_CAUSAL, _HEADLESS} & set(architectures_of(source.settings)))
+    return named(source, "mamba2", _CAUSAL, _HEADLESS)
 
 
 def read(source: Source, option: str | None) -> Reading:
@@ -44,11 +38,7 @@ def read(source: Source, option: str | None) -> Reading:
         CheckpointError: a field has a value that it cannot have, or settings and tensors disagree.
     """
     settings = source.folder_settings
-    activation = settings.values.get("hidden_act", "silu")
-    if activation != "silu":
-        raise UnsupportedArchitectureError(
-            f"{settings.where}: hidden_act is {shown(activation)}; only 'silu' is supported."
-        )
+    check_activation(settings)
     groups = Groups(settings.whole("n_groups") or _GROUPS, "n_groups")
     described = Description(
         stated=_stated(settings, groups.number),
@@ -64,15 +54,7 @@ def read(source: Source, option: str | None) -> Reading:
 
 
 def _stated(settings: Fields, groups: int) -> list[SizeInSettings]:
-    if settings.whole("num_hidden_layers") is None:
-        raise CheckpointError(
-            f"{settings.where} has no num_hidden_layers; get the config.json that the weights came with."
-        )
-    stated = [
-        SizeInSettings(size, field, value)
-        for size, field in _SIZES.items()
-        if (value := settings.whole(field)) is not None
-    ]
+    stated = sizes_in(settings, _SIZES)
     d_model, expand, d_state = (settings.whole(name) for name in ("hidden_size", "expand", "state_size"))
     if d_model is not None and expand is not None:
         stated.append(SizeInSettings("d_inner", "expand x hidden_size", expand * d_model))

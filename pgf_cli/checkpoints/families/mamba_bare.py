@@ -1,15 +1,17 @@
 """Tensors of a Mamba without a config.json: a bare ``.pt``, ``.ckpt``, ``.bin`` or ``.safetensors``."""
 
 import re
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor
 
 from pgf_cli.checkpoints.bare import LAYOUT as BARE
 from pgf_cli.checkpoints.bare import refuse_beside_settings
-from pgf_cli.checkpoints.families.mamba_folder import PREFIX, Description, read_described, short_name
-from pgf_cli.checkpoints.families.mamba_sizes import EMBEDDING
+from pgf_cli.checkpoints.families.mamba_folder import (
+    PREFIX,
+    Description,
+    read_described,
+    renamed,
+    repeats_embedding,
+    short_name,
+)
 from pgf_cli.checkpoints.family import HEAD
 from pgf_cli.checkpoints.layout import Layout, Reading, Source
 
@@ -38,8 +40,8 @@ def read(source: Source, option: str | None) -> Reading:
         CheckpointError: config.json lies beside it, or the tensors are not all a Mamba's.
     """
     refuse_beside_settings(source)
-    names = {short_name(name) for name in source.tensors}
-    own_head = HEAD in names and not _repeats_embedding(source.tensors)
+    names = renamed(source.tensors, short_name, source.weights.where)
+    own_head = HEAD in names and not repeats_embedding(names)
     inside = any(name.startswith(PREFIX) for name in source.tensors)
     head = ", and its head to be its embedding" if inside and HEAD not in names else ""
     described = Description(
@@ -55,12 +57,6 @@ def read(source: Source, option: str | None) -> Reading:
         note=f"bare tensors do not say norm_eps: it is taken to be {_NORM_EPS:g}, as mamba_ssm has it{head}",
     )
     return read_described(source, described, option)
-
-
-def _repeats_embedding(tensors: Mapping[str, Tensor]) -> bool:
-    by_name = {short_name(name): tensor for name, tensor in tensors.items()}
-    head, embedding = by_name[HEAD], by_name.get(EMBEDDING)
-    return embedding is not None and head.shape == embedding.shape and torch.equal(head, embedding)
 
 
 LAYOUT = Layout(

@@ -40,6 +40,11 @@ class Description(NamedTuple):
     note: str | None = None
     """What was taken for granted."""
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What all configs of these models call the same."""
+        return {name: getattr(self, name) for name in ("norm_eps", "projection_bias", "conv_bias", "head", "tied")}
+
 
 class Kind(NamedTuple):
     """How one kind of model is made of tensors and settings."""
@@ -54,11 +59,7 @@ def _mamba(sizes: Mapping[str, Any], described: Description) -> MambaConfig:
     return MambaConfig(
         **sizes,
         pools_last=described.classifier,
-        norm_eps=described.norm_eps,
-        projection_bias=described.projection_bias,
-        conv_bias=described.conv_bias,
-        head=described.head,
-        tied=described.tied,
+        **described.fields,
         layer_norm=False,
         one_hot=False,
     )
@@ -70,7 +71,7 @@ _MAMBA = Kind(partial(sizes_as, one_hot=False), AXES, _mamba)
 def read_described(source: Source, described: Description, option: str | None, kind: Kind = _MAMBA) -> Reading:
     """Read tensors whose settings were understood; ``option`` is ``--alphabet``."""
     (found, where, _), stated_in = source.weights, source.settings.where if source.settings else source.path
-    tensors = _rename(found, where)
+    tensors = renamed(found, short_name, where)
     if EMBEDDING not in tensors:
         hints = (other_names(PREFIX + name, found) for name in _EMBEDDINGS)
         raise MissingTensorError(EMBEDDING, where, next(filter(None, hints), None))
@@ -83,7 +84,7 @@ def read_described(source: Source, described: Description, option: str | None, k
     config = kind.config(sizes, described)
     inside = _inside(found)
     if config.head and config.tied:
-        tensors = _tie(tensors, described.tied_field, stated_in, where)
+        tensors = without_tied_head(tensors, described.tied_field, stated_in, where)
     letters = source_alphabet(source, option, config.vocab_size)
     return Reading(config, tensors, letters, inside, described.note)
 
@@ -94,14 +95,25 @@ def short_name(name: str) -> str:
     return EMBEDDING if name in _EMBEDDINGS else name
 
 
-def _rename(tensors: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
-    renamed: dict[str, Tensor] = {}
+def renamed(tensors: Mapping[str, Tensor], short: Callable[[str], str], where: object) -> dict[str, Tensor]:
+    """Return tensors by what the model calls them.
+
+    Raises:
+        TensorError: two have one name.
+    """
+    found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        short = short_name(name)
-        if short in renamed:
-            raise TensorError(f"{where} holds {short} under two names, one of them {name}; save it again with one.")
-        renamed[short] = tensor
-    return renamed
+        own = short(name)
+        if own in found:
+            raise TensorError(f"{where} holds {own} under two names, one of them {name}; save it again with one.")
+        found[own] = tensor
+    return found
+
+
+def repeats_embedding(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the head, which is there, is the embedding; both by the model's own names."""
+    head, embedding = tensors[HEAD], tensors.get(EMBEDDING)
+    return embedding is not None and head.shape == embedding.shape and torch.equal(head.double(), embedding.double())
 
 
 def _inside(names: Mapping[str, Tensor]) -> frozenset[str]:
@@ -110,14 +122,24 @@ def _inside(names: Mapping[str, Tensor]) -> frozenset[str]:
     return frozenset(map(short_name, below))
 
 
-def _tie(tensors: dict[str, Tensor], field: str, settings: object, where: object) -> dict[str, Tensor]:
-    """Drop a head that repeats the embedding."""
+def without_tied_head(tensors: dict[str, Tensor], field: str, settings: object, where: object) -> dict[str, Tensor]:
+    """Drop a head that repeats the embedding.
+
+    Args:
+        tensors: by the model's own names, the embedding among them.
+        field: what the settings call it that the head is the embedding.
+        settings: where they were read, for messages.
+        where: where the tensors were read, for messages.
+
+    Raises:
+        CheckpointError: it is not the embedding.
+    """
     head = tensors.get(HEAD)
     if head is None:
         return tensors
     for name in (HEAD, EMBEDDING):
         check_values(name, tensors[name], where)
-    if not torch.equal(head.double(), tensors[EMBEDDING].double()):
+    if not repeats_embedding(tensors):
         raise CheckpointError(
             f"{settings} says {field} = true, but in {where} {HEAD} is not {EMBEDDING}; "
             f"if the model was trained with a head of its own, set {field} to false."

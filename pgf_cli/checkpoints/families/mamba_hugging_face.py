@@ -27,12 +27,17 @@ _SIZES = {
 
 def recognises(source: Source) -> bool:
     """Whether config.json says that this is a plain Mamba of transformers."""
+    return named(source, "mamba", _CAUSAL, _HEADLESS, _CLASSIFIER)
+
+
+def named(source: Source, model_type: str, *architectures: str) -> bool:
+    """Whether config.json names a family of transformers, by its ``model_type``, or by a class where it has none."""
     if source.settings is None:
         return False
     family = source.settings.text("model_type")
     if family is not None:
-        return family == "mamba"
-    return bool({_CAUSAL, _HEADLESS, _CLASSIFIER} & set(architectures_of(source.settings)))
+        return family == model_type
+    return bool(set(architectures) & set(architectures_of(source.settings)))
 
 
 def read(source: Source, option: str | None) -> Reading:
@@ -43,12 +48,21 @@ def read(source: Source, option: str | None) -> Reading:
         CheckpointError: a field has a value that it cannot have, or settings and tensors disagree.
     """
     settings = source.folder_settings
+    check_activation(settings)
+    return read_described(source, _describe(settings, source.tensors), option)
+
+
+def check_activation(settings: Fields) -> None:
+    """Refuse another activation than that of all published models.
+
+    Raises:
+        UnsupportedArchitectureError: the config names one.
+    """
     activation = settings.values.get("hidden_act", "silu")
     if activation != "silu":
         raise UnsupportedArchitectureError(
             f"{settings.where}: hidden_act is {shown(activation)}; only 'silu' is supported."
         )
-    return read_described(source, _describe(settings, source.tensors), option)
 
 
 def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
@@ -80,21 +94,34 @@ def has_head(settings: Fields, tensors: Mapping[str, Tensor], causal: str, headl
 
 
 def _stated(settings: Fields) -> list[SizeInSettings]:
-    """The sizes in config.json; of what it leaves out, only the number of layers cannot be read off the tensors."""
+    d_model = settings.whole("hidden_size")
+    if settings.values.get("time_step_rank") != "auto":
+        return sizes_in(settings, _SIZES)
+    stated = sizes_in(settings, {size: field for size, field in _SIZES.items() if size != "dt_rank"})
+    if d_model is not None:
+        stated.append(SizeInSettings("dt_rank", "time_step_rank", math.ceil(d_model / 16)))
+    return stated
+
+
+def sizes_in(settings: Fields, names: Mapping[str, str]) -> list[SizeInSettings]:
+    """Return the sizes in config.json; of what it leaves out, only the number of layers is not read off the tensors.
+
+    Args:
+        settings: config.json.
+        names: what it calls each size.
+
+    Raises:
+        CheckpointError: num_hidden_layers is missing, or a field has a value that it cannot have.
+    """
     if settings.whole("num_hidden_layers") is None:
         raise CheckpointError(
             f"{settings.where} has no num_hidden_layers; get the config.json that the weights came with."
         )
-    d_model = settings.whole("hidden_size")
-    automatic = settings.values.get("time_step_rank") == "auto"
-    stated = [
+    return [
         SizeInSettings(size, field, value)
-        for size, field in _SIZES.items()
-        if not (size == "dt_rank" and automatic) and (value := settings.whole(field)) is not None
+        for size, field in names.items()
+        if (value := settings.whole(field)) is not None
     ]
-    if automatic and d_model is not None:
-        stated.append(SizeInSettings("dt_rank", "time_step_rank", math.ceil(d_model / 16)))
-    return stated
 
 
 LAYOUT = Layout(

@@ -75,7 +75,7 @@ def _describe(settings: Fields, tensors: Mapping[str, Tensor]) -> Description:
         raise unsupported(settings, f"a model of Mamba2 layers (it has {dt_bias})")
     layers = layers_of(settings)
     return Description(
-        stated=_stated(settings, layers),
+        stated=[*common_sizes(settings, layers), *mamba1_sizes(settings, layers)],
         norm_eps=NORM_EPS,
         projection_bias=layers.flag("bias") is True,
         conv_bias=layers.flag("conv_bias") is not False,
@@ -93,15 +93,15 @@ def layers_of(settings: Fields) -> Fields:
     return Fields(values, f"{settings.where}: ssm_cfg")
 
 
-def _stated(settings: Fields, layers: Fields) -> list[SizeInSettings]:
+def mamba1_sizes(settings: Fields, layers: Fields) -> list[SizeInSettings]:
+    """Return the sizes that the config states of Mamba1 layers alone."""
     d_model = settings.whole("d_model")
     automatic = layers.values.get("dt_rank", "auto") == "auto"
     found = [
         ("d_state", "d_state", layers.whole("d_state")),
         ("dt_rank", "dt_rank", (d_model and math.ceil(d_model / 16)) if automatic else layers.whole("dt_rank")),
     ]
-    own = [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
-    return [*common_sizes(settings, layers), *own]
+    return [SizeInSettings(size, field, value) for size, field, value in found if value is not None]
 
 
 def common_sizes(settings: Fields, layers: Fields) -> list[SizeInSettings]:
